@@ -1,0 +1,35 @@
+# Two commands to begin with: `make demo` and `make test`. Both make the environment first.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test lint bench environment clean
+
+environment: $(READY)
+
+# torch comes first and pinned, so that a CPU build that pip can find is taken and kept.
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet torch==2.13.0
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+demo: $(READY)
+	$(BIN)/sanum demo --out demo-output
+
+test: $(READY)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+lint: $(READY)
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks.train_speed
+
+clean:
+	rm -rf $(VENV) demo-output

@@ -1,0 +1,1 @@
+"""Records and rules that every room shares; numpy, msgspec and the standard library only."""

@@ -1,0 +1,103 @@
+"""Frozen dataclasses to JSON and back, strictly: an unknown key is an error that names the nearest one."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from sanum.core.errors import ConfigError
+from sanum.core.files import json_sha256
+
+T = TypeVar("T")
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """Plain JSON form of a config dataclass."""
+    built: dict[str, Any] = msgspec.to_builtins(config)
+    return built
+
+
+def from_dict(kind: type[T], values: Mapping[str, Any], where: str = "") -> T:
+    """Build the dataclass `kind` from plain values.
+
+    Args:
+        kind: a dataclass whose fields are plain values, tuples, literals or dataclasses.
+        values: one entry a field; missing ones take the default.
+        where: name of the file or section, for messages.
+
+    Raises:
+        ConfigError: an unknown key, a missing one, or a value of another type or range.
+    """
+    place = where or kind.__name__
+    _refuse_unknown_keys(kind, values, place)
+    try:
+        return msgspec.convert(dict(values), kind, strict=True)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise ConfigError(f"{place}: {error}") from error
+
+
+def config_sha256(config: Any) -> str:
+    """Identity of a config: SHA-256 over its canonical JSON with its class name."""
+    return json_sha256({"kind": type(config).__name__, **to_dict(config)})
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises:
+        ConfigError: the file is missing or is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: can't be read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+
+
+def parse_settings(settings: typing.Iterable[str]) -> dict[str, Any]:
+    """Turn command-line settings `key=value` into values, each read as TOML, else as text.
+
+    Raises:
+        ConfigError: a setting without `=`.
+    """
+    values: dict[str, Any] = {}
+    for setting in settings:
+        key, sign, text = setting.partition("=")
+        if not sign or not key.strip():
+            raise ConfigError(f"setting {setting!r}: expected key=value")
+        try:
+            values[key.strip()] = tomllib.loads(f"value = {text.strip()}")["value"]
+        except tomllib.TOMLDecodeError:
+            values[key.strip()] = text.strip()
+    return values
+
+
+def did_you_mean(word: str, known: typing.Iterable[str]) -> str:
+    """A closing sentence for an error: the nearest known word, or all of them."""
+    known = sorted(known)
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+
+
+def _refuse_unknown_keys(kind: type[Any], values: Mapping[str, Any], place: str) -> None:
+    hints = typing.get_type_hints(kind)
+    for key, value in values.items():
+        if key not in hints:
+            raise ConfigError(f"{place}: unknown key {key!r}; {did_you_mean(key, hints)}")
+        inner = _dataclass_of(hints[key])
+        if inner is not None and isinstance(value, Mapping):
+            _refuse_unknown_keys(inner, value, f"{place}.{key}")
+
+
+def _dataclass_of(hint: Any) -> type[Any] | None:
+    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    return next((option for option in options if dataclasses.is_dataclass(option)), None)  # type: ignore[return-value]

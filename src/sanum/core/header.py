@@ -1,0 +1,41 @@
+"""The JSON header of a model file, read without its arrays and without torch."""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+from sanum.core.errors import ModelFileError
+
+FORMAT = 1
+"""Version of the layout; a reader refuses a newer one."""
+
+KEY = "sanum"
+"""Entry of the safetensors metadata that holds the JSON."""
+
+_MAX_HEADER = 100_000_000
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """The JSON part of a model file, read without its arrays (and without torch).
+
+    Raises:
+        ModelFileError: missing, not a model file, or of a newer format.
+    """
+    try:
+        with path.open("rb") as stream:
+            (length,) = struct.unpack("<Q", stream.read(8))
+            if length > _MAX_HEADER:
+                raise ValueError("header too long")
+            header = json.loads(json.loads(stream.read(length))["__metadata__"][KEY])
+            version = int(header["format"])
+    except OSError as error:
+        raise ModelFileError(f"{path}: can't be read ({error.strerror})") from error
+    except (struct.error, ValueError, KeyError, TypeError) as error:
+        raise ModelFileError(f"{path}: not a sanum model file") from error
+    if version > FORMAT:
+        raise ModelFileError(f"{path}: format {version} is newer than this sanum reads ({FORMAT}); update sanum")
+    checked: dict[str, Any] = header
+    return checked

@@ -1,0 +1,293 @@
+"""The records that travel between rooms. Each is frozen and says what it came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from sanum.core.errors import GeometryError
+from sanum.core.grid import Grid
+from sanum.core.units import Affine, Channels, Mask, Volume
+
+Label = Literal["healthy", "lesion", "unknown"]
+Split = Literal["train", "calibration", "test"]
+Status = Literal["normal", "abnormal", "refused"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """The file a scan came from: its path as given, and the SHA-256 of its bytes."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """One modality of one case as it was read, in its own grid.
+
+    Attributes:
+        voxels: (I, J, K) float32, scanner units (HU for CT); finite.
+        grid: where they lie.
+        modality: BIDS suffix ("T1w", "FLAIR", …) or None where nothing tells it.
+        source: the file.
+        is_image: a 2D picture without millimetres; then K = 1.
+        notes: what the reader found worth telling (sform and qform disagree, …).
+    """
+
+    voxels: Volume
+    grid: Grid
+    modality: str | None
+    source: Source
+    is_image: bool = False
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.voxels.shape != self.grid.shape:
+            raise GeometryError(
+                f"{self.source.path}: voxels {self.voxels.shape} and grid {self.grid.shape} differ"
+            )
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one preparation step did: its name and what it measured, for the report."""
+
+    name: str
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """One case on the model grid, and the way back.
+
+    Attributes:
+        case: unique name.
+        subject: whom it shows; the unit of splitting and calibration.
+        voxels: (C, I, J, K) float32 in [0, 1], one channel a modality.
+        mask: (I, J, K), the voxels that count.
+        grid: the model grid, in model world mm.
+        modalities: name of each channel.
+        preparation: SHA-256 of the preparation config.
+        native: grid of the first modality's scan.
+        to_model: (4, 4), scan world mm to model world mm; the identity where nothing was registered.
+        is_image: the case is a 2D picture.
+        sources: one a modality, then the masks'.
+        steps: what preparation did and measured.
+        lesion: (I, J, K) marked lesion on the model grid, for evaluation only; None where none was given.
+    """
+
+    case: str
+    subject: str
+    voxels: Channels
+    mask: Mask
+    grid: Grid
+    modalities: tuple[str, ...]
+    preparation: str
+    native: Grid
+    to_model: Affine
+    is_image: bool
+    sources: tuple[Source, ...] = ()
+    steps: tuple[Step, ...] = ()
+    lesion: Mask | None = None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How a map becomes one score: a rule outside the detector, so that all are compared alike.
+
+    `mean`: mean over the mask (for one slice the classic reconstruction error).
+    `slice`: the highest mean of any axial slice with enough mask (the classic rule for a volume).
+    `top`: mean of the highest `share` of the mask's voxels.
+    """
+
+    rule: Literal["mean", "slice", "top"] = "top"
+    share: float = 0.005
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.share <= 1.0:
+            raise ValueError(f"summary share: expected above 0 and up to 1, got {self.share}")
+
+
+MIN_SLICE_VOXELS = 200
+"""A slice with less mask has no mean worth comparing: the tip of the brain is noise."""
+
+
+@dataclass(frozen=True, eq=False)
+class AnomalyMap:
+    """A detector's opinion at each voxel: float32, higher = more anomalous, NaN outside the mask."""
+
+    case: str
+    values: Volume
+    grid: Grid
+    detector: str
+
+    def inside(self) -> NDArray[np.float32]:
+        """Values within the mask, one dimension.
+
+        Raises:
+            GeometryError: the map has no voxel inside.
+        """
+        inside: NDArray[np.float32] = self.values[~np.isnan(self.values)]
+        if inside.size == 0:
+            raise GeometryError(f"{self.case}: the anomaly map has no voxel inside the mask")
+        return inside
+
+    def slice_means(self) -> NDArray[np.float64]:
+        """Mean of each axial slice (K,), NaN where the slice has too little mask."""
+        known = ~np.isnan(self.values)
+        counts = known.sum(axis=(0, 1))
+        sums = np.where(known, self.values, 0.0).sum(axis=(0, 1), dtype=np.float64)
+        floor = min(MIN_SLICE_VOXELS, int(counts.max()))
+        return np.where(counts >= max(floor, 1), sums / np.maximum(counts, 1), np.nan)
+
+    def summary(self, how: Summary) -> float:
+        """The case's score under a summary rule."""
+        inside = self.inside()
+        if how.rule == "mean":
+            return float(inside.mean(dtype=np.float64))
+        if how.rule == "slice":
+            return float(np.nanmax(self.slice_means()))
+        count = max(1, round(how.share * inside.size))
+        return float(np.partition(inside, inside.size - count)[-count:].mean(dtype=np.float64))
+
+
+@dataclass(frozen=True)
+class Rule:
+    """When a score is abnormal.
+
+    `mean+3std`: above mean + `level`·std of healthy scores (level 3; the classic rule, no promise).
+    `quantile`: above the healthy quantile `level`.
+    `conformal`: split-conformal p-value at most `level`; false alarms at most `level` on exchangeable scans.
+    """
+
+    name: Literal["mean+3std", "quantile", "conformal"] = "mean+3std"
+    level: float = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """Scores of held-out healthy subjects, and the decision rule over them.
+
+    Attributes:
+        scores: (n,) one healthy score a subject, ascending.
+        summary: how maps became scores.
+        rule: when a score is abnormal.
+        map_levels: healthy voxel values at `MAP_QUANTILES`, for colour scale and findings.
+        detector: SHA-256 of the detector state that gave the scores.
+        preparation: SHA-256 of the preparation config.
+    """
+
+    scores: NDArray[np.float64]
+    summary: Summary
+    rule: Rule
+    map_levels: NDArray[np.float64]
+    detector: str
+    preparation: str
+
+
+MAP_QUANTILES = (0.5, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9999)
+"""Where the healthy voxel distribution is recorded."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One connected region of a map above the healthy level.
+
+    Attributes:
+        rank: 1 is the most striking.
+        size: millilitres in a volume, pixels in an image.
+        unit: "ml" or "px".
+        peak_score: highest map value.
+        mean_score: mean map value.
+        peak_mm: world RAS+ mm of the peak in the scan's own space (pixels in an image).
+        peak_voxel: index of the peak in the scan's own grid.
+    """
+
+    rank: int
+    size: float
+    unit: Literal["ml", "px"]
+    peak_score: float
+    mean_score: float
+    peak_mm: tuple[float, float, float]
+    peak_voxel: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What made a detection: enough to make it again."""
+
+    model_name: str
+    model_sha256: str
+    detector: str
+    version: str
+    created: str
+    seconds: float
+    sources: tuple[Source, ...] = ()
+    steps: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """The decision on one case. A refused case has a reason and no score; it is never "normal".
+
+    Attributes:
+        case: unique name.
+        status: "normal", "abnormal" or "refused".
+        reason: why it was refused, else empty.
+        score: summary of the map; None when refused.
+        threshold: a score above it is abnormal; None when refused.
+        p_value: split-conformal p-value of the score; None when refused.
+        rule: the decision rule.
+        findings: regions above the healthy level, most striking first.
+        anomaly_map: in the scan's own grid; None when refused.
+        map_scale: map values where the colour scale starts and ends, from healthy scans.
+        is_image: the case is a 2D picture.
+        provenance: model, inputs, steps, time.
+    """
+
+    case: str
+    status: Status
+    provenance: Provenance
+    reason: str = ""
+    score: float | None = None
+    threshold: float | None = None
+    p_value: float | None = None
+    rule: Rule | None = None
+    findings: tuple[Finding, ...] = ()
+    anomaly_map: AnomalyMap | None = None
+    map_scale: tuple[float, float] = (0.0, 1.0)
+    is_image: bool = False
+
+    @property
+    def abnormal(self) -> bool | None:
+        """True, False, or None when the case was refused."""
+        return None if self.status == "refused" else self.status == "abnormal"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON form, without the map."""
+        plain: dict[str, Any] = {
+            "case": self.case,
+            "status": self.status,
+            "abnormal": self.abnormal,
+            "reason": self.reason,
+            "score": self.score,
+            "threshold": self.threshold,
+            "p_value": self.p_value,
+            "rule": self.rule,
+            "findings": self.findings,
+            "map_scale": self.map_scale,
+            "is_image": self.is_image,
+            "provenance": self.provenance,
+            "notice": NOTICE,
+        }
+        built: dict[str, Any] = msgspec.to_builtins(plain)
+        return built
+
+
+NOTICE = "Research software, not a medical device; not for diagnosis or treatment decisions."
+"""Stands wherever a result is shown."""

@@ -1,0 +1,22 @@
+"""Shared fixtures: where real scans lie, if they are here at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+def _data_folder() -> Path:
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    return Path(os.environ.get("SANUM_DATA", beside))
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder with the real development scans; the test is skipped where they are not present."""
+    folder = _data_folder()
+    if not (folder / "ds002748").is_dir():
+        pytest.skip("real scans are not here; set SANUM_DATA to their folder")
+    return folder

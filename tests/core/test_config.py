@@ -1,0 +1,75 @@
+"""Configs: a mistyped key or value must never be taken silently."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from sanum.core.config import config_sha256, from_dict, parse_settings, read_toml, to_dict
+from sanum.core.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Inner:
+    depth: int = 2
+
+
+@dataclass(frozen=True)
+class Outer:
+    epochs: int = 3
+    rate: float = 0.1
+    inner: Inner = Inner()
+    names: tuple[str, ...] = ("T1w",)
+
+    def __post_init__(self) -> None:
+        if self.epochs < 0:
+            raise ValueError("epochs: expected 0 or more")
+
+
+def test_plain_form_comes_back_the_same():
+    config = Outer(epochs=5, inner=Inner(7), names=("CT", "T1w"))
+    assert from_dict(Outer, to_dict(config)) == config
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"epoch": 3}, "did you mean 'epochs'"),
+        ({"inner": {"dept": 3}}, r"Outer\.inner: unknown key 'dept'; did you mean 'depth'"),
+        ({"epochs": "many"}, "Expected `int`"),
+        ({"epochs": -1}, "expected 0 or more"),
+        ({"zzz": 1}, "known: epochs, inner, names, rate"),
+    ],
+)
+def test_wrong_settings_are_refused_by_name(values, message):
+    with pytest.raises(ConfigError, match=message):
+        from_dict(Outer, values)
+
+
+def test_the_hash_tells_values_and_kinds_apart():
+    assert config_sha256(Outer()) == config_sha256(Outer())
+    assert config_sha256(Outer()) != config_sha256(Outer(epochs=4))
+
+    @dataclass(frozen=True)
+    class Other:
+        depth: int = 2
+
+    assert config_sha256(Inner()) != config_sha256(Other())
+
+
+def test_settings_are_read_as_toml_and_else_as_text():
+    assert parse_settings(["epochs=3", "rate = 0.5", "name=strided", "on=true"]) == {
+        "epochs": 3,
+        "rate": 0.5,
+        "name": "strided",
+        "on": True,
+    }
+    with pytest.raises(ConfigError, match="key=value"):
+        parse_settings(["epochs"])
+
+
+def test_a_missing_or_broken_toml_file_says_so(tmp_path):
+    with pytest.raises(ConfigError, match="can't be read"):
+        read_toml(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_text("epochs = ")
+    with pytest.raises(ConfigError, match="not valid TOML"):
+        read_toml(tmp_path / "bad.toml")

@@ -1,0 +1,67 @@
+"""Files appear whole or not at all, whatever happens while they are written."""
+
+import errno
+
+import pytest
+
+from sanum.core.errors import StorageError
+from sanum.core.files import atomic_folder, atomic_path, json_sha256, write_json
+
+
+def test_a_failed_write_keeps_the_old_file_and_leaves_no_rest(tmp_path):
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    with pytest.raises(RuntimeError), atomic_path(target) as partial:
+        partial.write_text("half")
+        raise RuntimeError
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_full_disk_is_a_storage_error_and_leaves_no_rest(tmp_path):
+    target = tmp_path / "a.txt"
+    with pytest.raises(StorageError, match="No space left"), atomic_path(target) as partial:
+        partial.write_text("half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_really_full_device_is_a_storage_error(tmp_path):
+    full = tmp_path / "full"
+    full.symlink_to("/dev/full")
+    with pytest.raises(StorageError, match="No space left"), atomic_path(tmp_path / "a.bin"):
+        full.write_bytes(b"x" * 100_000)
+
+
+def test_a_folder_is_replaced_whole(tmp_path):
+    target = tmp_path / "case"
+    for text in ("first", "second"):
+        with atomic_folder(target) as partial:
+            (partial / f"{text}.txt").write_text(text)
+    assert [path.name for path in target.iterdir()] == ["second.txt"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_failed_folder_keeps_the_old_one(tmp_path):
+    target = tmp_path / "case"
+    with atomic_folder(target) as partial:
+        (partial / "old.txt").write_text("old")
+    with pytest.raises(RuntimeError), atomic_folder(target) as partial:
+        (partial / "new.txt").write_text("new")
+        raise RuntimeError
+    assert [path.name for path in target.iterdir()] == ["old.txt"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_the_temporary_name_keeps_the_suffix_that_writers_go_by(tmp_path):
+    with atomic_path(tmp_path / "map.nii.gz") as partial:
+        assert partial.name.endswith(".nii.gz")
+
+
+def test_nan_is_not_json(tmp_path):
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "a.json", {"score": float("nan")})
+
+
+def test_the_hash_of_json_ignores_the_order_of_keys():
+    assert json_sha256({"a": 1, "b": 2}) == json_sha256({"b": 2, "a": 1})
