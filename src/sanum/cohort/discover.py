@@ -1,0 +1,54 @@
+"""Make a cohort of a folder that has no table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from sanum.cohort.bids import find_bids, is_bids
+from sanum.cohort.cells import choice_of
+from sanum.cohort.folders import find_paired, find_plain, is_paired
+from sanum.cohort.table import LABELS, Cohort
+from sanum.core.config import did_you_mean
+from sanum.core.errors import CohortError
+from sanum.core.units import MODALITIES
+
+
+def discover(folder: Path, *, modality: str | None = None, label: str = "unknown") -> Cohort:
+    """List the cases of a folder by file names alone; no scan is opened.
+
+    A BIDS data set (`dataset_description.json` or `sub-*` folders): one case for each subject, session and
+    run with a scan in `anat`, and what `participants.tsv` says of the subject. A folder with `image` and
+    `lesion`: one case an image, with its lesion mask of the same name. Any other folder: one case a file, or
+    one for the files whose names differ only in the modality (`a_T1w`, `a_FLAIR`); `a_lesion`, `a_mask` and
+    `a_brain` are its masks, and other files whose names go on from a scan's (`a_T1w_labels`) are left out.
+    What was left out stands in the cohort's notes.
+
+    Args:
+        folder: where to look.
+        modality: what files show whose names do not tell.
+        label: of every case: healthy, lesion or unknown.
+
+    Raises:
+        CohortError: no folder, no scan in it, names that tell no modality, or two files for one place.
+    """
+    known = choice_of(str(folder), "label", label, LABELS)
+    if modality is not None and modality not in MODALITIES:
+        raise CohortError(f"modality {modality!r} is not known; {did_you_mean(modality, MODALITIES)}")
+    if not folder.is_dir():
+        raise CohortError(f"{folder}: no such folder; give a BIDS data set or a folder of scans")
+    root = folder.absolute()
+    if is_bids(root):
+        rows, notes = find_bids(root)
+    elif is_paired(root):
+        rows, notes = find_paired(root, modality)
+    else:
+        rows, notes = find_plain(root, modality)
+    if not rows:
+        raise CohortError(
+            f"{folder}: no scan found; expected sub-*/anat (BIDS), folders image and lesion, "
+            "or scans right inside; otherwise write a cohort table"
+        )
+    present = {name for row in rows for name in row.scans}
+    modalities = tuple(name for name in MODALITIES if name in present)
+    return Cohort(folder, tuple(replace(row, label=known) for row in rows), modalities, notes)

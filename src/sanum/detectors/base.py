@@ -1,0 +1,104 @@
+"""The contract that every detector keeps; `tests/contracts/test_detectors.py` holds each one to it."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sanum.core.config import config_sha256
+from sanum.core.errors import NotFittedError, ScanError, TrainingError
+from sanum.core.records import AnomalyMap, Prepared
+from sanum.train.run import Run
+
+State = dict[str, NDArray[Any]]
+
+
+class Detector(ABC):
+    """Learns healthy cases and says at each voxel how far a new one departs from them.
+
+    A subclass names itself, keeps its frozen `Config` in the same file, and is listed in `DETECTORS`.
+    Making one stores its config only: no files, no devices, no randomness. What `fit` learns ends in `_`.
+
+    Args:
+        config: an instance of the class's `Config`.
+        modalities: name of each channel it takes, in order.
+    """
+
+    name: ClassVar[str]
+    Config: ClassVar[type[Any]]
+
+    def __init__(self, config: Any, modalities: tuple[str, ...]) -> None:
+        self.config = config
+        self.modalities = modalities
+
+    @abstractmethod
+    def fit(self, cases: Sequence[Prepared], *, seed: int, run: Run | None = None) -> Self:
+        """Learn from healthy cases only.
+
+        The same cases, config and seed on the same machine give the same state.
+
+        Raises:
+            TrainingError: no cases, or training diverged.
+            ScanError: a case with other modalities.
+        """
+
+    @abstractmethod
+    def score(self, case: Prepared) -> AnomalyMap:
+        """Map one case: float32, higher = more anomalous, NaN outside the mask. The case is not changed.
+
+        Raises:
+            NotFittedError: before `fit` or `load_state`.
+            ScanError: a case with other modalities.
+        """
+
+    @abstractmethod
+    def state(self) -> State:
+        """All that was learned, as named arrays.
+
+        Raises:
+            NotFittedError: before `fit` or `load_state`.
+        """
+
+    @abstractmethod
+    def load_state(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """Take up a learned state; `score` then gives the same bits as before it was saved.
+
+        Raises:
+            ModelFileError: arrays are missing or do not fit the config.
+        """
+
+    def state_sha256(self) -> str:
+        """Identity of the fitted detector: name, config, modalities and every learned byte."""
+        digest = hashlib.sha256(f"{self.name}:{config_sha256(self.config)}:{self.modalities}".encode())
+        for name, array in sorted(self.state().items()):
+            digest.update(f"{name}:{array.dtype.str}:{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+    def _check_case(self, case: Prepared) -> None:
+        if case.modalities != self.modalities:
+            raise ScanError(
+                f"{case.case}: this detector takes {', '.join(self.modalities)}; "
+                f"the case has {', '.join(case.modalities)}"
+            )
+        if not case.mask.any():
+            raise ScanError(f"{case.case}: the mask is empty, so there is nothing to judge")
+
+    def _check_training_cases(self, cases: Sequence[Prepared]) -> None:
+        if not cases:
+            raise TrainingError(f"{self.name}: no training case; give at least one healthy case")
+        for case in cases:
+            self._check_case(case)
+
+    def _not_fitted(self) -> NotFittedError:
+        return NotFittedError(f"{self.name}: not trained yet; call fit, or load a model file")
+
+    def _map(self, case: Prepared, values: NDArray[Any]) -> AnomalyMap:
+        """Wrap raw values (I, J, K): float32, NaN outside the mask, with the detector's identity."""
+        masked = np.where(case.mask, values, np.nan).astype(np.float32)
+        return AnomalyMap(case.case, masked, case.grid, self.name)

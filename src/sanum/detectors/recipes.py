@@ -1,0 +1,115 @@
+"""Named starting points: a detector, its settings, and how its maps become case scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sanum.core.config import did_you_mean, from_dict, read_toml
+from sanum.core.errors import ConfigError
+from sanum.core.records import Summary
+from sanum.detectors import detector_class
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One starting point.
+
+    Attributes:
+        detector: its name.
+        config: settings of its config; those not named keep the config's defaults.
+        summary: how a map becomes the case's score.
+    """
+
+    detector: str
+    config: Mapping[str, Any] = field(default_factory=dict)
+    summary: Summary = field(default_factory=Summary)
+
+
+@dataclass(frozen=True)
+class RecipeFile:
+    """Content of a recipe's TOML file: the recipe it starts from, and a table of settings over it."""
+
+    recipe: str
+    config: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A recipe made ready to train.
+
+    Attributes:
+        name: of the recipe, or the stem of its file.
+        detector: name of the detector.
+        config: instance of the detector's `Config`.
+        summary: how a map becomes the case's score.
+    """
+
+    name: str
+    detector: str
+    config: Any
+    summary: Summary
+
+
+CLASSIC_SUMMARY = Summary("slice")
+"""The classic rule: mean error of a slice; of a volume the worst slice."""
+
+STRIDED = Recipe(
+    "cae",
+    {
+        "widths": (16, 32, 64),
+        "downsampling": "stride",
+        "epochs": 30,
+        "batch": 32,
+        "learning_rate": 1e-3,
+        "validation_share": 0.1,
+    },
+    CLASSIC_SUMMARY,
+)
+"""The classic autoencoder that halves the slice by strided convolutions."""
+
+POOLED = Recipe(
+    "cae",
+    {
+        "widths": (32, 64, 128),
+        "downsampling": "pool",
+        "epochs": 20,
+        "batch": 16,
+        "learning_rate": 1e-3,
+        "validation_share": 0.1,
+    },
+    CLASSIC_SUMMARY,
+)
+"""The wider classic autoencoder that halves the slice by max-pooling."""
+
+RECIPES: Mapping[str, Recipe] = {
+    "cae": STRIDED,
+    "cae-strided": STRIDED,
+    "cae-pooled": POOLED,
+    "intensity": Recipe("intensity"),
+    "atlas": Recipe("atlas"),
+}
+
+
+def resolve_recipe(name: str, overrides: Mapping[str, Any]) -> Plan:
+    """Turn a recipe and settings over it into a detector and its `Config`.
+
+    Args:
+        name: one of `RECIPES`, or the path of a TOML file with the keys of `RecipeFile`.
+        overrides: settings of the detector's config; they win over the recipe's.
+
+    Raises:
+        ConfigError: unknown recipe, unknown or impossible setting, unreadable file.
+    """
+    base, settings = name, dict(overrides)
+    if name.endswith(".toml"):
+        file = from_dict(RecipeFile, read_toml(Path(name)), name)
+        base, settings = file.recipe, {**file.config, **overrides}
+    if base not in RECIPES:
+        raise ConfigError(f"unknown recipe {base!r}; {did_you_mean(base, RECIPES)}, or give a .toml file")
+    recipe = RECIPES[base]
+    kind = detector_class(recipe.detector).Config
+    config = from_dict(kind, {**recipe.config, **settings}, f"recipe {name}")
+    return Plan(Path(name).stem, recipe.detector, config, recipe.summary)

@@ -1,0 +1,168 @@
+"""Files in, `Scan` out, and maps back to files. A new format is one module and one line in `READERS`.
+
+Its suffixes stand in `core.names`, because the cohort tools need them without any reader.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sanum.core.config import did_you_mean
+from sanum.core.errors import ConfigError, ScanError
+from sanum.core.files import file_sha256
+from sanum.core.grid import Grid
+from sanum.core.names import IMAGE_SUFFIXES, NIFTI_SUFFIXES, SCAN_SUFFIXES, is_scan, modality_of, scan_stem
+from sanum.core.records import Scan, Source
+from sanum.core.units import MODALITIES, Volume
+from sanum.formats import image, nifti
+from sanum.formats.checks import check_contrast, check_finite
+from sanum.formats.image import write_image, write_map_image
+from sanum.formats.nifti import write_volume
+from sanum.formats.reader import Header, Reader
+
+__all__ = [
+    "READERS",
+    "Header",
+    "Reader",
+    "inspect_scan",
+    "is_scan",
+    "modality_of",
+    "read_grid",
+    "read_mask",
+    "read_scan",
+    "scan_stem",
+    "write_image",
+    "write_map",
+    "write_map_image",
+    "write_volume",
+]
+
+READERS = (
+    Reader("NIfTI", NIFTI_SUFFIXES, nifti.read_header, nifti.read),
+    Reader("image", IMAGE_SUFFIXES, image.read_header, image.read),
+)
+"""Every format that is read; the file name's suffix chooses one."""
+
+
+def read_scan(path: Path, modality: str | None = None) -> Scan:
+    """Read one scan in its own grid, with its own axis order and units of intensity.
+
+    Args:
+        path: a file with a suffix that `READERS` knows.
+        modality: what it shows; by default what its name says, if anything.
+
+    Raises:
+        ScanError: missing, damaged or foreign file; not one 3D volume or grey picture; NaN, infinity or
+            no contrast; or a name that tells another modality.
+        GeometryError: an affine that is no geometry.
+        ConfigError: a modality that sanum does not know.
+    """
+    known = _modality(path, modality)
+    voxels, header = _read(path)
+    check_contrast(path, voxels)
+    return _scan(path, voxels, header, known)
+
+
+def read_mask(path: Path) -> Scan:
+    """Read a mask: voxels 1.0 where the file holds more than 0, else 0.0. An empty mask is a mask.
+
+    Raises:
+        ScanError: as `read_scan`, except for contrast.
+        GeometryError: as `read_scan`.
+    """
+    voxels, header = _read(path)
+    return _scan(path, (voxels > 0).astype(np.float32), header, None)
+
+
+def read_grid(path: Path) -> Grid:
+    """Read where a scan's voxels lie, without reading them.
+
+    Raises:
+        ScanError: missing, damaged or foreign file.
+        GeometryError: an affine that is no geometry.
+    """
+    return _reader(path).read_header(path).grid
+
+
+def inspect_scan(path: Path) -> dict[str, Any]:
+    """Header facts of a scan as plain JSON values, without reading voxels; `spacing_mm` is null for images.
+
+    Raises:
+        ScanError: missing, damaged or foreign file.
+        GeometryError: an affine that is no geometry.
+    """
+    reader = _reader(path)
+    header = reader.read_header(path)
+    return {
+        "path": str(path),
+        "format": reader.name,
+        "bytes": path.stat().st_size,
+        "modality": modality_of(path),
+        "shape": list(header.grid.shape),
+        "spacing_mm": None if header.is_image else [round(size, 4) for size in header.grid.spacing],
+        "axes": header.grid.axis_codes,
+        **header.facts,
+        "notes": list(header.notes),
+    }
+
+
+def write_map(folder: Path, values: Volume, grid: Grid, scale: tuple[float, float], is_image: bool) -> Path:
+    """Write an anomaly map into a folder: `anomaly_map.nii.gz`, or `anomaly_map.png` for a picture.
+
+    Args:
+        folder: made when missing.
+        values: (I, J, K) float32, NaN outside the mask.
+        grid: where they lie.
+        scale: map values where the colour scale starts and ends; a PNG runs from 0 to its end, see
+            `write_map_image`. A NIfTI keeps the values as they are.
+        is_image: the case is a 2D picture.
+
+    Returns:
+        The file written.
+
+    Raises:
+        GeometryError: values do not fit the grid.
+        StorageError: the file can't be written.
+    """
+    if is_image:
+        path = folder / "anomaly_map.png"
+        write_map_image(path, values, (0.0, scale[1]))
+    else:
+        path = folder / "anomaly_map.nii.gz"
+        write_volume(path, values, grid, description="anomaly map")
+    return path
+
+
+def _reader(path: Path) -> Reader:
+    if path.is_dir():
+        raise ScanError(f"{path}: is a folder; expected one file ({', '.join(SCAN_SUFFIXES)})")
+    if not path.exists():
+        raise ScanError(f"{path}: no such file; check the path")
+    name = path.name.lower()
+    reader = next((reader for reader in READERS if name.endswith(reader.suffixes)), None)
+    if reader is None:
+        raise ScanError(f"{path}: not a format that sanum reads; expected {', '.join(SCAN_SUFFIXES)}")
+    return reader
+
+
+def _read(path: Path) -> tuple[Volume, Header]:
+    voxels, header = _reader(path).read(path)
+    check_finite(path, voxels)
+    return voxels, header
+
+
+def _scan(path: Path, voxels: Volume, header: Header, modality: str | None) -> Scan:
+    source = Source(str(path), file_sha256(path))
+    return Scan(voxels, header.grid, modality, source, header.is_image, header.notes)
+
+
+def _modality(path: Path, given: str | None) -> str | None:
+    if given is not None and given not in MODALITIES:
+        raise ConfigError(f"modality {given!r} is not known; {did_you_mean(given, MODALITIES)}")
+    named = modality_of(path)
+    if given is not None and named is not None and given != named:
+        raise ScanError(f"{path}: named _{named} but given as {given}; correct the name or the table")
+    return named if given is None else given

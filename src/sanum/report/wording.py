@@ -1,0 +1,113 @@
+"""The decision in words. Careful ones: a normal result is no bill of health, and a refusal is neither."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sanum.core.errors import CalibrationError
+from sanum.core.records import Detection, Rule
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What stands on top of a report.
+
+    Attributes:
+        headline: the decision, a few words.
+        sentence: what it means and what it does not.
+        symbol: a mark beside the headline, so that colour is never the only sign.
+    """
+
+    headline: str
+    sentence: str
+    symbol: str
+
+
+def verdict(detection: Detection) -> Verdict:
+    """The decision in words.
+
+    Raises:
+        CalibrationError: a decision without a score; it must not look like a normal one.
+    """
+    if detection.status == "refused":
+        return Verdict(
+            "No decision: the scan could not be judged",
+            f"Reason: {detection.reason or 'none was recorded'}. This says nothing about the brain itself.",
+            "–",
+        )
+    if detection.score is None or detection.threshold is None or detection.score != detection.score:
+        raise CalibrationError(f"{detection.case}: status {detection.status!r} without a score and threshold")
+    if detection.status == "abnormal":
+        return Verdict("Abnormal: departs from the healthy reference", _regions(detection), "▲")
+    return Verdict(
+        "No departure from the healthy reference found at this rule",
+        "This does not show that the scan is healthy: a change that the model can't see is not found.",
+        "○",
+    )
+
+
+def _regions(detection: Detection) -> str:
+    count = len(detection.findings)
+    if count == 0:
+        return "The score is above the threshold, though no single region stands out."
+    named = "One region stands" if count == 1 else f"{count} regions stand"
+    ending = (
+        "" if not findings_are_tested(detection) else f", {_significant(detection)} of them significantly"
+    )
+    return f"The score is above the threshold. {named} out above the healthy level{ending}; see the findings."
+
+
+def findings_are_tested(detection: Detection) -> bool:
+    """Whether the calibration gave findings their own p-values."""
+    return any(finding.p_value is not None for finding in detection.findings)
+
+
+def _significant(detection: Detection) -> int:
+    return sum(finding.significant is True for finding in detection.findings)
+
+
+def p_value_sentence(detection: Detection, card: Mapping[str, Any]) -> str:
+    """What the conformal p-value counts: p = (1 + number of healthy scores as high) / (healthy + 1)."""
+    healthy = healthy_count(card)
+    if detection.p_value is None:
+        return ""
+    if detection.healthy_group:
+        return (
+            f"Share of the healthy reference scans of group {detection.healthy_group} that score as high, "
+            "this one counted in."
+        )
+    if healthy is None:
+        return "Share of healthy reference scans that score as high, this one counted in."
+    as_high = round(detection.p_value * (healthy + 1)) - 1
+    scored = "scored" if as_high != 1 else "scan scored"
+    return f"Of {healthy} healthy reference scans, {as_high} {scored} as high."
+
+
+def rule_sentence(rule: Rule | None) -> str:
+    """The rule and what it promises."""
+    if rule is None:
+        return "not recorded"
+    if rule.name == "mean+3std":
+        return (
+            f"Score above mean + {rule.level:g} standard deviations of the healthy reference scores. "
+            "The classic rule: it makes no promise about false alarms."
+        )
+    if rule.name == "quantile":
+        return (
+            f"Score above the {rule.level:g} quantile of the healthy reference scores. "
+            "An estimate from the reference: it makes no promise about false alarms."
+        )
+    return (
+        f"Split-conformal p-value of at most {rule.level:g}. Promise: on average at most "
+        f"{100 * rule.level:g} in 100 healthy scans are called abnormal, as long as they are exchangeable with "
+        "the reference (same kind of people, scanner and sequence). It promises nothing about missed lesions."
+    )
+
+
+def healthy_count(card: Mapping[str, Any]) -> int | None:
+    """Number of healthy subjects the decision was calibrated on, from the model card."""
+    calibration = card.get("calibration")
+    count = calibration.get("subjects") if isinstance(calibration, Mapping) else None
+    return count if isinstance(count, int) else None

@@ -1,0 +1,1 @@
+"""One training loop, its batches, and its checkpoints."""

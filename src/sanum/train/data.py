@@ -1,0 +1,125 @@
+"""Batches of slices from cases that may be far larger than memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sanum.core.errors import TrainingError
+from sanum.core.files import json_sha256
+from sanum.core.records import MIN_SLICE_VOXELS, Prepared
+
+T = TypeVar("T")
+
+Images = NDArray[np.float32]
+"""A batch of slices, shape (N, C, I, J), values in [0, 1]."""
+
+
+@dataclass(frozen=True, eq=False)
+class Slices:
+    """The axial slices of some cases that show enough of the brain.
+
+    Attributes:
+        cases: where the voxels lie; only slices of a batch are read, so memory maps stay on disk.
+        index: (n, 2), case number and k of each slice.
+    """
+
+    cases: Sequence[Prepared]
+    index: NDArray[np.int64]
+
+    @staticmethod
+    def of(cases: Sequence[Prepared]) -> Slices:
+        """Index the slices of `cases` that hold `MIN_SLICE_VOXELS` of mask (or the case's most, if fewer).
+
+        Raises:
+            TrainingError: the cases' slices differ in size.
+        """
+        _refuse_mixed_sizes(cases)
+        rows = [(number, k) for number, case in enumerate(cases) for k in _usable_slices(case)]
+        return Slices(cases, np.array(rows, dtype=np.int64).reshape(-1, 2))
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def batches(self, size: int, order: NDArray[np.int64] | None = None) -> Iterator[Images]:
+        """Yield batches of `size` slices (the last may be smaller), in `order` or as indexed."""
+        rows = self.index if order is None else self.index[order]
+        for start in range(0, len(rows), size):
+            yield self._gather(rows[start : start + size])
+
+    def shuffled(self, size: int, seed: int, epoch: int) -> Iterator[Images]:
+        """Yield one epoch of batches in an order that depends on seed and epoch alone."""
+        return self.batches(size, np.random.default_rng([seed, epoch]).permutation(len(self)))
+
+    def _gather(self, rows: NDArray[np.int64]) -> Images:
+        channels, height, width, _ = self.cases[0].voxels.shape
+        images = np.empty((len(rows), channels, height, width), dtype=np.float32)
+        for image, (number, k) in zip(images, rows, strict=True):
+            image[...] = self.cases[number].voxels[..., k]
+        return images
+
+
+def split_subjects(
+    cases: Sequence[Prepared], share: float, seed: int
+) -> tuple[list[Prepared], list[Prepared]]:
+    """Part cases into training and validation, never a subject into both.
+
+    With share above 0 and two subjects or more at least one subject validates and at least one trains; a
+    single subject always trains.
+
+    Args:
+        cases: healthy cases.
+        share: part of the subjects kept for validation, 0 to below 1.
+        seed: decides which; the order of the cases does not.
+    """
+    subjects = sorted({case.subject for case in cases})
+    count = min(max(1, round(share * len(subjects))), len(subjects) - 1) if share > 0.0 else 0
+    chosen = {subjects[n] for n in np.random.default_rng(seed).permutation(len(subjects))[:count]}
+    training = [case for case in cases if case.subject not in chosen]
+    return training, [case for case in cases if case.subject in chosen]
+
+
+def cases_sha256(cases: Sequence[Prepared]) -> str:
+    """Identity of a training set, from what each case came from; voxels are not read."""
+    facts = [
+        [
+            case.case,
+            case.subject,
+            case.preparation,
+            list(case.modalities),
+            list(case.grid.shape),
+            [source.sha256 for source in case.sources],
+        ]
+        for case in cases
+    ]
+    return json_sha256(facts)
+
+
+def prefetched(items: Iterator[T]) -> Iterator[T]:
+    """Pass items on while a thread already makes the next one, so that reading hides behind computing."""
+    with ThreadPoolExecutor(max_workers=1) as worker:
+        pending = worker.submit(next, items, None)
+        while (item := pending.result()) is not None:
+            pending = worker.submit(next, items, None)
+            yield item
+
+
+def _usable_slices(case: Prepared) -> NDArray[np.int64]:
+    counts = case.mask.sum(axis=(0, 1))
+    floor = max(1, min(MIN_SLICE_VOXELS, int(counts.max())))
+    return np.flatnonzero(counts >= floor)
+
+
+def _refuse_mixed_sizes(cases: Sequence[Prepared]) -> None:
+    for case in cases:
+        first, size = cases[0].voxels.shape[:3], case.voxels.shape[:3]
+        if size != first:
+            raise TrainingError(
+                f"{case.case}: slices (C, I, J) = {size}, but {cases[0].case} has {first}; "
+                "prepare all training cases with one preset"
+            )

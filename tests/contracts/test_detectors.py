@@ -1,0 +1,200 @@
+"""What every detector promises, held against each entry of `DETECTORS`. A new one adds a line to `TINY`."""
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+
+from sanum.core.config import from_dict
+from sanum.core.errors import ConfigError, ModelFileError, NotFittedError, ScanError, TrainingError
+from sanum.detectors import DETECTORS, detector_class
+from sanum.train.run import Run
+from tests.phantoms import prepared_case
+
+TINY = {
+    "cae": {"widths": [4, 8], "epochs": 12, "batch": 4, "learning_rate": 0.01},
+    "intensity": {"smoothing_mm": 1.0},
+    "atlas": {"smoothing_mm": 1.0},
+}
+"""Settings with which each detector learns the phantoms within a second or two."""
+
+NAMES = [entry.name for entry in DETECTORS]
+
+
+def make(name, modalities=("T1w",), **changed):
+    kind = detector_class(name)
+    return kind(from_dict(kind.Config, {**TINY[name], **changed}), modalities)
+
+
+def healthy(modalities=("T1w",), count=4):
+    return [prepared_case(seed, modalities=modalities) for seed in range(count)]
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def name(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def fitted(name):
+    return make(name).fit(healthy(), seed=0, run=Run(device="cpu"))
+
+
+@pytest.fixture
+def lesion():
+    return prepared_case(9, lesion=True)
+
+
+def test_the_list_and_the_class_agree_on_the_name(name):
+    assert detector_class(name).name == name
+
+
+def test_before_fit_neither_scores_nor_state_can_be_had(name, lesion):
+    with pytest.raises(NotFittedError, match=f"{name}: not trained yet"):
+        make(name).score(lesion)
+    with pytest.raises(NotFittedError, match=f"{name}: not trained yet"):
+        make(name).state()
+
+
+def test_fit_returns_the_detector_itself(name):
+    detector = make(name, **({"epochs": 1} if name == "cae" else {}))
+    assert detector.fit(healthy(), seed=0) is detector
+
+
+def test_the_map_lies_on_the_case_grid_in_float32_and_is_nan_outside_the_mask_only(fitted, lesion):
+    result = fitted.score(lesion)
+    assert result.values.dtype == np.float32
+    assert result.values.shape == lesion.grid.shape
+    assert result.grid is lesion.grid
+    assert np.array_equal(np.isnan(result.values), ~lesion.mask)
+    assert (result.case, result.detector) == (lesion.case, fitted.name)
+
+
+@pytest.mark.parametrize("modalities", [("T1w",), ("T1w", "FLAIR")])
+def test_a_read_only_transposed_view_trains_and_scores_like_an_array(name, modalities):
+    """Stores hand out (K, C, I, J) memory maps seen as (C, I, J, K); nothing may write to them."""
+    cases = healthy(modalities)
+    views = [replace(case, voxels=_stored(case.voxels)) for case in cases]
+    from_arrays, from_views = (
+        make(name, modalities).fit(given, seed=3, run=Run(device="cpu")) for given in (cases, views)
+    )
+    assert from_arrays.state_sha256() == from_views.state_sha256()
+    assert np.array_equal(
+        from_arrays.score(cases[0]).values, from_views.score(views[0]).values, equal_nan=True
+    )
+
+
+def _stored(voxels):
+    stored = np.ascontiguousarray(np.moveaxis(voxels, 3, 0))
+    stored.setflags(write=False)
+    return np.moveaxis(stored, 0, 3)
+
+
+def test_neither_fit_nor_score_changes_a_case(name):
+    cases = healthy()
+    before = [(case.voxels.copy(), case.mask.copy()) for case in cases]
+    make(name).fit(cases, seed=0).score(cases[0])
+    for case, (voxels, mask) in zip(cases, before, strict=True):
+        assert np.array_equal(case.voxels, voxels)
+        assert np.array_equal(case.mask, mask)
+
+
+def test_the_same_seed_gives_the_same_state_to_the_bit(name, fitted):
+    assert make(name).fit(healthy(), seed=0, run=Run(device="cpu")).state_sha256() == fitted.state_sha256()
+
+
+def test_scoring_twice_gives_the_same_bits(fitted, lesion):
+    first, second = (fitted.score(lesion).values for _ in range(2))
+    assert np.array_equal(first, second, equal_nan=True)
+
+
+def test_the_batch_size_makes_no_difference_to_a_score(name, fitted, lesion):
+    if "batch" not in {field.name for field in fields(fitted.Config)}:
+        pytest.skip("takes no batch")
+    one = make(name, batch=1).load_state(fitted.state())
+    assert np.nanmax(np.abs(one.score(lesion).values - fitted.score(lesion).values)) <= 1e-6
+
+
+def test_a_planted_lesion_scores_higher_than_what_lies_around_it(fitted, lesion):
+    values = fitted.score(lesion).values
+    inside, around = values[lesion.lesion], values[lesion.mask & ~lesion.lesion]
+    assert np.median(inside) > np.quantile(around, 0.9)
+
+
+def test_the_same_place_without_the_lesion_scores_lower(fitted, lesion):
+    without = fitted.score(prepared_case(9)).values
+    assert np.mean(fitted.score(lesion).values[lesion.lesion]) > 2 * np.mean(without[lesion.lesion])
+
+
+def test_the_state_comes_back_to_the_bit(name, fitted, lesion):
+    again = make(name).load_state({key: array.copy() for key, array in fitted.state().items()})
+    assert again.state_sha256() == fitted.state_sha256()
+    assert np.array_equal(again.score(lesion).values, fitted.score(lesion).values, equal_nan=True)
+
+
+def test_a_state_that_does_not_fit_is_refused(name, fitted):
+    with pytest.raises(ModelFileError):
+        make(name).load_state({})
+    with pytest.raises(ModelFileError):
+        make(name, ("T1w", "FLAIR")).load_state(fitted.state())
+
+
+def test_handing_out_the_state_does_not_hand_out_the_detector(fitted):
+    before = fitted.state_sha256()
+    for array in fitted.state().values():
+        array[...] = 0
+    assert fitted.state_sha256() == before
+
+
+def test_other_modalities_are_refused_in_training_and_in_scoring(name, fitted):
+    other = prepared_case(0, modalities=("FLAIR",))
+    with pytest.raises(ScanError, match="case-0: this detector takes T1w; the case has FLAIR"):
+        make(name).fit([other], seed=0)
+    with pytest.raises(ScanError, match="case-0: this detector takes T1w; the case has FLAIR"):
+        fitted.score(other)
+
+
+def test_an_empty_mask_is_refused(fitted, lesion):
+    with pytest.raises(ScanError, match="mask is empty"):
+        fitted.score(replace(lesion, mask=np.zeros_like(lesion.mask)))
+
+
+def test_no_training_case_is_refused(name):
+    with pytest.raises(TrainingError, match=f"{name}: no training case"):
+        make(name).fit([], seed=0)
+
+
+@pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
+def test_a_constant_image_gets_finite_scores(name, fitted, lesion, level):
+    flat = replace(lesion, voxels=np.full_like(lesion.voxels, level))
+    assert np.isfinite(fitted.score(flat).inside()).all()
+    trained = make(name, **({"epochs": 1} if name == "cae" else {})).fit([flat, flat], seed=0)
+    assert np.isfinite(trained.score(flat).inside()).all()
+
+
+def test_one_case_is_enough_to_train(name):
+    trained = make(name).fit(healthy(count=1), seed=0)
+    assert np.isfinite(trained.score(prepared_case(5)).inside()).all()
+
+
+def test_several_channels_are_all_looked_at(name):
+    """A lesion on the second channel alone is seen."""
+    modalities = ("T1w", "FLAIR")
+    detector = make(name, modalities).fit(healthy(modalities), seed=0)
+    plain, marked = (prepared_case(9, lesion=lesion, modalities=modalities) for lesion in (False, True))
+    mixed = replace(plain, voxels=np.stack([plain.voxels[0], marked.voxels[1]]))
+    mean = [detector.score(case).values[marked.lesion].mean() for case in (plain, mixed)]
+    assert mean[1] > mean[0]
+
+
+def test_a_single_slice_is_judged_as_well_as_a_volume(name):
+    """Pictures are cases with K = 1."""
+    cases = [prepared_case(seed, shape=(32, 32, 1)) for seed in range(4)]
+    values = make(name).fit(cases, seed=0).score(prepared_case(9, lesion=True, shape=(32, 32, 1))).values
+    assert values.shape == (32, 32, 1)
+
+
+def test_an_unknown_setting_is_refused_with_the_nearest(name):
+    known = fields(detector_class(name).Config)[0].name
+    with pytest.raises(ConfigError, match=f"did you mean '{known}'"):
+        make(name, **{known + "s": 1})
