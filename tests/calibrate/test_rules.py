@@ -48,7 +48,9 @@ def test_threshold_and_p_value_always_agree(healthy, score, level):
 def test_conformal_keeps_its_promise_over_many_draws():
     rng = np.random.default_rng(0)
     draws = rng.lognormal(size=(4000, 20))
-    flagged = [decide(row[0], calibration(Rule("conformal", 0.1), np.sort(row[1:]))).abnormal for row in draws]
+    flagged = [
+        decide(row[0], calibration(Rule("conformal", 0.1), np.sort(row[1:]))).abnormal for row in draws
+    ]
     assert 0.08 < np.mean(flagged) < 0.12
 
 

@@ -28,7 +28,9 @@ def oriented(axes: tuple[int, ...], signs: tuple[float, ...]) -> np.ndarray:
 @pytest.mark.parametrize(("axes", "signs"), ORIENTATIONS)
 def test_axis_codes_name_each_of_the_48_orientations(axes, signs):
     codes = Grid((4, 5, 6), oriented(axes, signs)).axis_codes
-    expected = "".join(("LR", "PA", "IS")[axis][int(sign > 0)] for axis, sign in zip(axes, signs, strict=True))
+    expected = "".join(
+        ("LR", "PA", "IS")[axis][int(sign > 0)] for axis, sign in zip(axes, signs, strict=True)
+    )
     assert codes == expected
 
 

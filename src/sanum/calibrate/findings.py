@@ -27,7 +27,7 @@ def finding_level(calibration: Calibration) -> float:
 def map_scale(calibration: Calibration) -> tuple[float, float]:
     """Map values where the calibrated colour scale starts and ends."""
     low, high = (float(calibration.map_levels[MAP_QUANTILES.index(q)]) for q in SCALE_QUANTILES)
-    return low, max(2.0 * high, low + np.finfo(np.float32).tiny)
+    return low, max(2.0 * high, float(np.nextafter(low, np.inf)))
 
 
 def findings(anomaly_map: AnomalyMap, level: float, *, is_image: bool = False) -> tuple[Finding, ...]:
@@ -53,7 +53,7 @@ def findings(anomaly_map: AnomalyMap, level: float, *, is_image: bool = False) -
         within = np.where(inside, values[box], -np.inf)
         corner = np.array([side.start for side in box])
         peak = corner + np.unravel_index(int(within.argmax()), within.shape)
-        excess = float((within[inside] - level).sum(dtype=np.float64))
+        excess = float((within[inside] - level).sum(dtype=np.float64)) * voxel_size
         found.append((excess, float(inside.sum() * voxel_size), peak, within[inside]))
     found.sort(key=lambda entry: -entry[0])
     return tuple(
@@ -65,8 +65,9 @@ def findings(anomaly_map: AnomalyMap, level: float, *, is_image: bool = False) -
             mean_score=float(inside.mean(dtype=np.float64)),
             peak_mm=_three(anomaly_map.grid.to_world(peak)),
             peak_voxel=(int(peak[0]), int(peak[1]), int(peak[2])),
+            excess=excess,
         )
-        for rank, (_, size, peak, inside) in enumerate(found[:MAX_FINDINGS], start=1)
+        for rank, (excess, size, peak, inside) in enumerate(found[:MAX_FINDINGS], start=1)
     )
 
 

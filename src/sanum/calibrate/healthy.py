@@ -1,50 +1,165 @@
-"""Collect what healthy maps look like: one score a subject, and the voxel levels."""
+"""Collect what healthy maps look like: scores of subjects, slices and findings, and the voxel levels."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from sanum.calibrate.findings import FINDING_QUANTILE, findings
+from sanum.calibrate.groups import NOBODY, Person, group_name
 from sanum.calibrate.rules import MIN_SCORES, threshold
 from sanum.core.errors import CalibrationError
-from sanum.core.records import MAP_QUANTILES, AnomalyMap, Calibration, Rule, Summary
+from sanum.core.grid import Grid
+from sanum.core.records import MAP_QUANTILES, AnomalyMap, Calibration, FindingControl, Grouping, Rule, Summary
+
+KEPT_QUANTILE = 0.98
+"""Of each healthy map only the voxels above this quantile are kept until the finding level is known."""
+
+
+@dataclass(frozen=True, eq=False)
+class HealthyMap:
+    """One held-out healthy case.
+
+    Attributes:
+        subject: whom it shows.
+        scored: its map on the model grid.
+        native: the same on the scan's own grid, where findings are looked for; None takes `scored`.
+        person: what groups ask for.
+        is_image: findings are counted in pixels.
+    """
+
+    subject: str
+    scored: AnomalyMap
+    native: AnomalyMap | None = None
+    person: Person = NOBODY
+    is_image: bool = False
+
+
+@dataclass(frozen=True)
+class Promises:
+    """What a calibration shall promise besides the decision on a case."""
+
+    grouping: Grouping | None = None
+    control: FindingControl = "family-wise"
 
 
 def calibration_from_maps(
-    maps: Iterable[tuple[str, AnomalyMap]],
+    maps: Iterable[HealthyMap | tuple[str, AnomalyMap]],
     summary: Summary,
     rule: Rule,
     *,
     detector: str,
     preparation: str,
+    promises: Promises | None = None,
 ) -> Calibration:
     """Calibrate on the maps of held-out healthy cases, one at a time, in bounded memory.
 
     The unit is the subject: of a subject with several cases the first counts.
 
     Args:
-        maps: (subject, map) pairs.
+        maps: healthy cases, or bare (subject, map) pairs.
         summary: how a map becomes a score.
         rule: when a score is abnormal.
         detector: SHA-256 of the detector's state.
         preparation: SHA-256 of the preparation config.
+        promises: groups and the control of findings; one group and family-wise by default.
 
     Raises:
         CalibrationError: fewer than two subjects, or a rule they can't support.
     """
-    scores: dict[str, float] = {}
-    levels = []
-    for subject, anomaly_map in maps:
-        if subject in scores:
-            continue
-        scores[subject] = anomaly_map.summary(summary)
-        levels.append(np.quantile(anomaly_map.inside(), MAP_QUANTILES))
-    if len(scores) < MIN_SCORES:
+    wanted = promises or Promises()
+    subjects: dict[str, _Subject] = {}
+    for entry in maps:
+        case = entry if isinstance(entry, HealthyMap) else HealthyMap(*entry)
+        if case.subject not in subjects:
+            subjects[case.subject] = _Subject.of(case, summary)
+    if len(subjects) < MIN_SCORES:
         raise CalibrationError(
-            f"{len(scores)} held-out healthy subject(s); calibration needs at least {MIN_SCORES} "
+            f"{len(subjects)} held-out healthy subject(s); calibration needs at least {MIN_SCORES} "
             "(rows with split 'calibration' and label 'healthy')"
         )
-    ordered = np.sort(np.array(list(scores.values())))
-    threshold(ordered, rule)
-    return Calibration(ordered, summary, rule, np.mean(levels, axis=0), detector, preparation)
+    ordered = sorted(subjects.values(), key=lambda subject: subject.score)
+    scores = np.array([subject.score for subject in ordered])
+    threshold(scores, rule)
+    levels = np.array([subject.levels for subject in ordered])
+    grouping = wanted.grouping
+    return Calibration(
+        scores,
+        summary,
+        rule,
+        levels.mean(axis=0),
+        detector,
+        preparation,
+        grouping=grouping,
+        groups=() if grouping is None else tuple(group_name(grouping, one.person) for one in ordered),
+        slice_scores=_padded([subject.slices for subject in ordered]),
+        finding_scores=_padded(_finding_scores(ordered, levels)),
+        control=wanted.control,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Subject:
+    score: float
+    levels: NDArray[np.float64]
+    slices: NDArray[np.float64]
+    peaks: _Peaks
+    person: Person
+
+    @staticmethod
+    def of(case: HealthyMap, summary: Summary) -> _Subject:
+        means = case.scored.slice_means()
+        native = case.scored if case.native is None else case.native
+        return _Subject(
+            case.scored.summary(summary),
+            np.quantile(case.scored.inside(), MAP_QUANTILES),
+            means[~np.isnan(means)],
+            _Peaks.of(native, case.is_image),
+            case.person,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Peaks:
+    """The upper end of a map, kept sparse."""
+
+    grid: Grid
+    floor: float
+    places: NDArray[np.int64]
+    values: NDArray[np.float32]
+    is_image: bool
+
+    @staticmethod
+    def of(found: AnomalyMap, is_image: bool) -> _Peaks:
+        floor = float(np.quantile(found.inside(), KEPT_QUANTILE))
+        places = np.flatnonzero(found.values.ravel() > floor)
+        return _Peaks(found.grid, floor, places, found.values.ravel()[places], is_image)
+
+    def excesses(self, level: float) -> NDArray[np.float64]:
+        """Excess of each finding above a level; infinite when the map above the level was not all kept."""
+        if level < self.floor:
+            return np.array([np.inf])
+        values = np.full(self.grid.shape, np.nan, np.float32)
+        values.ravel()[self.places] = self.values
+        found = findings(AnomalyMap("", values, self.grid, ""), level, is_image=self.is_image)
+        return np.array([one.excess for one in found], float)
+
+
+def _finding_scores(subjects: list[_Subject], levels: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Findings of each healthy subject above the level of the others.
+
+    Leaving the subject itself out makes it as much a stranger to its level as a new case will be.
+    """
+    at = levels[:, MAP_QUANTILES.index(FINDING_QUANTILE)]
+    of_others = (at.sum() - at) / (len(at) - 1)
+    return [subject.peaks.excesses(float(level)) for subject, level in zip(subjects, of_others, strict=True)]
+
+
+def _padded(rows: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    table = np.full((len(rows), max(1, *(len(row) for row in rows))), np.nan)
+    for number, row in enumerate(rows):
+        table[number, : len(row)] = row
+    return table

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sanum.calibrate.conformal import subjects_needed
+from sanum.calibrate.groups import NOBODY, Person, peers
 from sanum.core.errors import CalibrationError
 from sanum.core.records import Calibration, Rule
 
@@ -17,23 +19,41 @@ MIN_SCORES = 2
 
 @dataclass(frozen=True)
 class Decision:
-    """A score beside the rule's threshold and its conformal p-value."""
+    """A score beside the rule's threshold and its conformal p-value.
+
+    Attributes:
+        abnormal: whether the score lies above the threshold.
+        threshold: of the rule over the healthy subjects of the case's group.
+        p_value: against the same subjects.
+        healthy_group: their group; empty where the calibration has no groups.
+        warning: why the promise does not hold for this case, else empty.
+    """
 
     abnormal: bool
     threshold: float
     p_value: float
+    healthy_group: str = ""
+    warning: str = ""
 
 
-def decide(score: float, calibration: Calibration) -> Decision:
+def decide(score: float, calibration: Calibration, person: Person = NOBODY) -> Decision:
     """Decide on one case: abnormal when its score lies above the rule's threshold.
 
+    Args:
+        score: of the case, by the calibration's summary.
+        calibration: healthy scores and the rule.
+        person: site, age and sex of the case, where the calibration has groups.
+
     Raises:
-        CalibrationError: the score is not finite, or the rule asks more than the healthy scores support.
+        CalibrationError: the score is not finite, the rule asks more than the healthy scores support, or the
+            case's group is too small and not to be merged.
     """
     if not math.isfinite(score):
         raise CalibrationError(f"score {score} is not finite, so nothing can be decided")
-    limit = threshold(calibration.scores, calibration.rule)
-    return Decision(score > limit, limit, p_value(score, calibration.scores))
+    healthy = peers(calibration, person)
+    scores = calibration.scores[healthy.rows]
+    limit = threshold(scores, calibration.rule)
+    return Decision(score > limit, limit, p_value(score, scores), healthy.name, healthy.warning)
 
 
 def p_value(score: float, scores: NDArray[np.float64]) -> float:
@@ -60,7 +80,9 @@ def threshold(scores: NDArray[np.float64], rule: Rule) -> float:
         CalibrationError: too few scores, or a level outside the rule's range.
     """
     if len(scores) < MIN_SCORES:
-        raise CalibrationError(f"{len(scores)} healthy subject(s) can't calibrate; give at least {MIN_SCORES}")
+        raise CalibrationError(
+            f"{len(scores)} healthy subject(s) can't calibrate; give at least {MIN_SCORES}"
+        )
     if not np.isfinite(scores).all():
         raise CalibrationError("a healthy score is not finite; the detector failed on a calibration case")
     return _RULES[rule.name](np.sort(scores), rule.level)
@@ -74,7 +96,9 @@ def _mean_plus_std(scores: NDArray[np.float64], level: float) -> float:
 
 def _quantile(scores: NDArray[np.float64], level: float) -> float:
     if not 0 < level < 1:
-        raise CalibrationError(f"rule quantile: level {level}; expected a share between 0 and 1, such as 0.95")
+        raise CalibrationError(
+            f"rule quantile: level {level}; expected a share between 0 and 1, such as 0.95"
+        )
     return float(np.quantile(scores, level, method="higher"))
 
 
@@ -82,12 +106,14 @@ def _conformal(scores: NDArray[np.float64], level: float) -> float:
     """p <= level exactly when the score lies above the (n - m)-th healthy score, m = floor(level (n+1)) - 1."""
     count = len(scores)
     if not 0 < level < 1:
-        raise CalibrationError(f"rule conformal: level {level}; expected a share between 0 and 1, such as 0.05")
+        raise CalibrationError(
+            f"rule conformal: level {level}; expected a share between 0 and 1, such as 0.05"
+        )
     allowed = math.floor(level * (count + 1) + 1e-9) - 1
     if allowed < 0:
         raise CalibrationError(
             f"rule conformal: level {level:g} can't be promised with {count} healthy subjects; "
-            f"the smallest is {smallest_level(count):.3f}. Give {math.ceil(1 / level) - 1} subjects or a higher level"
+            f"the smallest is {smallest_level(count):.3f}. Give {subjects_needed(level)} subjects or a higher level"
         )
     return float(scores[count - allowed - 1]) if allowed < count else -math.inf
 

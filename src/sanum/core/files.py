@@ -108,4 +108,6 @@ def _storage_errors(path: Path) -> Iterator[None]:
             if known.parent != path.parent:
                 raise
         reason = error.strerror or str(error)
-        raise StorageError(f"{path}: could not be written ({reason}); free space or choose another folder") from error
+        raise StorageError(
+            f"{path}: could not be written ({reason}); free space or choose another folder"
+        ) from error

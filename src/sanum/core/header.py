@@ -36,6 +36,8 @@ def read_header(path: Path) -> dict[str, Any]:
     except (struct.error, ValueError, KeyError, TypeError) as error:
         raise ModelFileError(f"{path}: not a sanum model file") from error
     if version > FORMAT:
-        raise ModelFileError(f"{path}: format {version} is newer than this sanum reads ({FORMAT}); update sanum")
+        raise ModelFileError(
+            f"{path}: format {version} is newer than this sanum reads ({FORMAT}); update sanum"
+        )
     checked: dict[str, Any] = header
     return checked

@@ -169,6 +169,31 @@ class Rule:
     level: float = 3.0
 
 
+GroupColumn = Literal["site", "age", "sex"]
+FindingControl = Literal["family-wise", "false-discovery"]
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """Into which groups subjects fall, so that each group keeps the promise by itself (Mondrian categories).
+
+    Attributes:
+        columns: of the cohort table, the combination of whose values is the group.
+        age_edges: years at which an age band ends and the next begins.
+        small: a group too small for the rule is merged with the other small ones, or refused.
+    """
+
+    columns: tuple[GroupColumn, ...]
+    age_edges: tuple[float, ...] = (40.0, 60.0, 75.0)
+    small: Literal["merge", "refuse"] = "merge"
+
+    def __post_init__(self) -> None:
+        if not self.columns or len(set(self.columns)) != len(self.columns):
+            raise ValueError(f"grouping: expected one or more different columns, got {list(self.columns)}")
+        if list(self.age_edges) != sorted(set(self.age_edges)):
+            raise ValueError(f"grouping: age_edges must rise, got {list(self.age_edges)}")
+
+
 @dataclass(frozen=True, eq=False)
 class Calibration:
     """Scores of held-out healthy subjects, and the decision rule over them.
@@ -180,6 +205,12 @@ class Calibration:
         map_levels: healthy voxel values at `MAP_QUANTILES`, for colour scale and findings.
         detector: SHA-256 of the detector state that gave the scores.
         preparation: SHA-256 of the preparation config.
+        grouping: how subjects were told into groups; None where all are one.
+        groups: (n,) group of each score, before small ones are merged; empty without grouping.
+        slice_scores: (n, most slices) mean of each axial slice of each subject, NaN where it has none.
+        finding_scores: (n, most findings) excess of each finding of each subject, NaN where it has none;
+            infinite where a healthy map was too wild to be measured.
+        control: what is promised about the several findings of one case.
     """
 
     scores: NDArray[np.float64]
@@ -188,6 +219,11 @@ class Calibration:
     map_levels: NDArray[np.float64]
     detector: str
     preparation: str
+    grouping: Grouping | None = None
+    groups: tuple[str, ...] = ()
+    slice_scores: NDArray[np.float64] | None = None
+    finding_scores: NDArray[np.float64] | None = None
+    control: FindingControl = "family-wise"
 
 
 MAP_QUANTILES = (0.5, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9999)
@@ -206,6 +242,11 @@ class Finding:
         mean_score: mean map value.
         peak_mm: world RAS+ mm of the peak in the scan's own space (pixels in an image).
         peak_voxel: index of the peak in the scan's own grid.
+        excess: height above the healthy level summed over the region, in map units times ml (or px); findings
+            are ranked and tested by it. None in detections of older model files.
+        p_value: against the findings of healthy subjects, by the calibration's control; None where the
+            calibration holds no healthy findings.
+        significant: whether p_value is at most the level; None without a p-value.
     """
 
     rank: int
@@ -215,6 +256,24 @@ class Finding:
     mean_score: float
     peak_mm: tuple[float, float, float]
     peak_voxel: tuple[int, int, int]
+    excess: float | None = None
+    p_value: float | None = None
+    significant: bool | None = None
+
+
+@dataclass(frozen=True)
+class SliceScore:
+    """One axial slice of the model grid.
+
+    Attributes:
+        k: index along K on the model grid.
+        score: mean of the map over the slice.
+        p_value: chance that a slice drawn at random from a new healthy subject scores as high.
+    """
+
+    k: int
+    score: float
+    p_value: float
 
 
 @dataclass(frozen=True)
@@ -248,6 +307,10 @@ class Detection:
         map_scale: map values where the colour scale starts and ends, from healthy scans.
         is_image: the case is a 2D picture.
         provenance: model, inputs, steps, time.
+        slices: axial slices of the model grid with their own p-values, where the calibration supports it.
+        finding_control: one sentence on what is promised about the findings together.
+        healthy_group: the healthy subjects the case was compared with, where the calibration has groups.
+        warnings: where a promise does not hold, or holds weakly, in words.
     """
 
     case: str
@@ -262,6 +325,10 @@ class Detection:
     anomaly_map: AnomalyMap | None = None
     map_scale: tuple[float, float] = (0.0, 1.0)
     is_image: bool = False
+    slices: tuple[SliceScore, ...] = ()
+    finding_control: str = ""
+    healthy_group: str = ""
+    warnings: tuple[str, ...] = ()
 
     @property
     def abnormal(self) -> bool | None:
@@ -282,6 +349,10 @@ class Detection:
             "findings": self.findings,
             "map_scale": self.map_scale,
             "is_image": self.is_image,
+            "slices": self.slices,
+            "finding_control": self.finding_control,
+            "healthy_group": self.healthy_group,
+            "warnings": self.warnings,
             "provenance": self.provenance,
             "notice": NOTICE,
         }

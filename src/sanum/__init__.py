@@ -1,0 +1,56 @@
+"""sanum: learns what normal brains look like, then finds, shows and explains what is not normal.
+
+Research software, not a medical device.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from sanum.cohort.discover import discover
+    from sanum.cohort.table import Cohort, read_cohort, write_cohort
+    from sanum.core.errors import SanumError
+    from sanum.core.records import AnomalyMap, Detection, Finding, Rule, Summary
+    from sanum.prepare.presets import Slices, Template
+    from sanum.prepare.store import Store
+    from sanum.workflow.fit import calibrate, fit
+    from sanum.workflow.loaded import LoadedModel, load
+    from sanum.workflow.prepare import prepare_cohort
+
+_HOMES = {
+    "AnomalyMap": "sanum.core.records",
+    "Cohort": "sanum.cohort.table",
+    "Detection": "sanum.core.records",
+    "Finding": "sanum.core.records",
+    "LoadedModel": "sanum.workflow.loaded",
+    "Rule": "sanum.core.records",
+    "SanumError": "sanum.core.errors",
+    "Slices": "sanum.prepare.presets",
+    "Store": "sanum.prepare.store",
+    "Summary": "sanum.core.records",
+    "Template": "sanum.prepare.presets",
+    "calibrate": "sanum.workflow.fit",
+    "discover": "sanum.cohort.discover",
+    "fit": "sanum.workflow.fit",
+    "load": "sanum.workflow.loaded",
+    "prepare_cohort": "sanum.workflow.prepare",
+    "read_cohort": "sanum.cohort.table",
+    "write_cohort": "sanum.cohort.table",
+}
+
+__all__ = ["__version__", *sorted(_HOMES)]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name at first use, so that light commands stay light."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'sanum' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

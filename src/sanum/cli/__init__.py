@@ -1,0 +1,1 @@
+"""The `sanum` command: each verb parses, calls the workflow, and prints."""

@@ -1,0 +1,65 @@
+"""The `sanum` command and its verbs. Heavy libraries load inside the verb that needs them."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from sanum import __version__
+from sanum.cli import (
+    calibrate,
+    check,
+    cohort,
+    demo,
+    detect,
+    detectors,
+    evaluate,
+    inspect,
+    prepare,
+    serve,
+    train,
+)
+from sanum.core.errors import SanumError
+
+EXIT_ERROR = 2
+"""Nothing was done, or the job stopped: the message says why."""
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Learns what normal brains look like from normal scans alone, then finds what is not normal "
+    "in a new one. Research software, not a medical device.",
+)
+
+for verb in (cohort, prepare, check, train, calibrate, detect, evaluate, serve, inspect, detectors, demo):
+    app.command(verb.__name__.rpartition(".")[2])(verb.run)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"sanum {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and leave.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None: ...
+
+
+def main() -> None:
+    """Run the command; an error that a user can mend is one line and exit code 2."""
+    try:
+        app()
+    except SanumError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(EXIT_ERROR) from None
+    except KeyboardInterrupt:
+        print("stopped; what was finished is kept", file=sys.stderr)
+        raise SystemExit(130) from None

@@ -1,0 +1,48 @@
+"""`sanum cohort`: write a cohort table from a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+
+def run(
+    folder: Annotated[Path, typer.Argument(help="BIDS data set, or a folder of volumes or images.")],
+    out: Annotated[Path, typer.Option(help="Table to write.")] = Path("cohort.tsv"),
+    modality: Annotated[
+        Optional[str], typer.Option(help="What the scans show, where file names do not tell (T1w, FLAIR, …).")
+    ] = None,
+    label: Annotated[str, typer.Option(help="Label of every case: healthy, lesion or unknown.")] = "unknown",
+    train: Annotated[float, typer.Option(help="Share of healthy subjects to train on.")] = 0.6,
+    calibration: Annotated[
+        float, typer.Option(help="Share of healthy subjects held out to calibrate.")
+    ] = 0.2,
+    seed: Annotated[int, typer.Option(help="Seed of the split by subject.")] = 0,
+) -> None:
+    """Write a cohort table (one row a case) from a BIDS data set or a plain folder, split by subject.
+
+    Only cases labelled healthy are put into the training and calibration splits.
+    """
+    from collections import Counter
+
+    from sanum.cohort.discover import discover
+    from sanum.cohort.splits import split_by_subject
+    from sanum.cohort.table import write_cohort
+
+    found = discover(folder, modality=modality, label=label)
+    shares = {"train": train, "calibration": calibration, "test": 1.0 - train - calibration}
+    divided = split_by_subject(found, shares, seed=seed)
+    write_cohort(divided, out)
+    counts = Counter(row.split for row in divided)
+    print(
+        f"{out}: {len(divided)} cases of {len({row.subject for row in divided})} subjects, "
+        f"modalities {', '.join(divided.modalities)}; "
+        + ", ".join(f"{counts[split]} {split}" for split in ("train", "calibration", "test"))
+    )
+    if label == "unknown":
+        print(
+            "all cases are labelled unknown, so all stand in the test split; "
+            "give --label healthy where the scans are known to be normal"
+        )

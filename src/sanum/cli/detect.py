@@ -1,0 +1,48 @@
+"""`sanum detect`: judge scans."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+
+def run(
+    model: Annotated[Path, typer.Argument(help="Calibrated model file.")],
+    inputs: Annotated[list[Path], typer.Argument(help="Volumes, images, folders or cohort tables.")],
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("results"),
+    modality: Annotated[
+        Optional[str], typer.Option(help="What single files show, where their names do not tell.")
+    ] = None,
+    split: Annotated[Optional[str], typer.Option(help="Only this split of a cohort table.")] = None,
+    workers: Annotated[Optional[int], typer.Option(help="Processes; one a core by default.")] = None,
+) -> None:
+    """Judge each case: decision, map in the scan's own space, overlays and a report.
+
+    A scan that can't be judged is refused with the reason; then the exit code is 3.
+    """
+    from sanum.cli.terminal import leave_partial, progress
+    from sanum.core.header import read_header
+    from sanum.workflow.detect import detect_rows
+    from sanum.workflow.inputs import gather
+
+    rows = gather(inputs, tuple(read_header(model)["modalities"]), modality=modality, split=split)
+    with progress("detecting", len(rows)) as advance:
+        lines = detect_rows(model, rows, out, workers=workers, on_done=lambda line: advance(line["case"]))
+    for line in lines[:50]:
+        print(_sentence(line))
+    if len(lines) > 50:
+        print(f"… and {len(lines) - 50} more in {out / 'detections.tsv'}")
+    print(f"table: {out / 'detections.tsv'}; reports: {out}/<case>/report.html")
+    if any(line["status"] == "refused" for line in lines):
+        leave_partial()
+
+
+def _sentence(line: dict[str, str]) -> str:
+    if line["status"] == "refused":
+        return f"{line['case']}: refused, because {line['reason']}"
+    return (
+        f"{line['case']}: {line['status']}, score {line['score']} (threshold {line['threshold']}), "
+        f"p = {float(line['p_value']):.3f}, {line['findings']} findings"
+    )

@@ -1,0 +1,14 @@
+"""`sanum detectors`: list what can be trained."""
+
+from __future__ import annotations
+
+
+def run() -> None:
+    """List the detectors, and the recipes that `sanum train --recipe` takes."""
+    from sanum.detectors import DETECTORS
+    from sanum.detectors.recipes import RECIPES
+
+    for entry in DETECTORS:
+        print(f"{entry.name:12} {entry.summary}")
+        names = [name for name, recipe in RECIPES.items() if recipe.detector == entry.name]
+        print(f"{'':12} recipes: {', '.join(names)}")

@@ -1,0 +1,16 @@
+"""`sanum inspect`: read a model card or a scan's header."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def run(path: Annotated[Path, typer.Argument(help="Model file, scan, or prepared store.")]) -> None:
+    """Print a model card or a scan's header as JSON, without loading weights or voxels."""
+    from sanum.workflow.inspect import inspect
+
+    print(json.dumps(inspect(path), indent=2, ensure_ascii=False))

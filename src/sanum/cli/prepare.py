@@ -1,0 +1,50 @@
+"""`sanum prepare`: bring every case of a cohort onto the model grid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+
+def run(
+    cohort: Annotated[Path, typer.Argument(help="Cohort table.")],
+    out: Annotated[Path, typer.Option(help="Folder of the prepared store.")],
+    preset: Annotated[str, typer.Option(help="slices (classic) or template.")] = "slices",
+    modality: Annotated[
+        Optional[list[str]],
+        typer.Option(help="Modality to use, in channel order; repeat it. All by default."),
+    ] = None,
+    setting: Annotated[
+        Optional[list[str]], typer.Option("--set", help="Preset setting key=value; repeat it.")
+    ] = None,
+    workers: Annotated[Optional[int], typer.Option(help="Processes; one a core by default.")] = None,
+) -> None:
+    """Prepare every case of a cohort: resumable, in parallel, a failed case never stops the rest."""
+    from sanum.cli.terminal import leave_partial, progress
+    from sanum.cohort.table import read_cohort
+    from sanum.core.config import parse_settings
+    from sanum.prepare.presets import preparation_from_dict
+    from sanum.workflow.prepare import CaseOutcome, prepare_cohort
+
+    table = read_cohort(cohort)
+    modalities = list(modality or table.modalities)
+    preparation = preparation_from_dict(
+        {"preset": preset, "modalities": modalities, **parse_settings(setting or [])}
+    )
+    failed: list[CaseOutcome] = []
+    with progress("preparing", len(table)) as advance:
+
+        def show(outcome: CaseOutcome) -> None:
+            advance(outcome.case)
+            if outcome.status == "failed":
+                failed.append(outcome)
+
+        manifest = prepare_cohort(table, out, preparation, workers=workers, on_done=show)
+    ready = sum(row.status == "ready" for row in manifest)
+    print(f"{out}: {ready} of {len(table)} cases ready; look at them with `sanum check {out}`")
+    for outcome in failed:
+        print(f"FAILED {outcome.case}: {outcome.reason}")
+    if failed:
+        leave_partial()

@@ -1,0 +1,65 @@
+"""What verbs share: a progress bar, and the exit code when some cases did not make it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import typer
+
+from sanum.train.run import Progress
+
+EXIT_PARTIAL = 3
+"""The job is done, but some case failed or was refused: the output names each with its reason."""
+
+
+@contextlib.contextmanager
+def progress(title: str, total: int) -> Iterator[Callable[[str], None]]:
+    """Show a bar on standard error; yields a function that advances it and sets its note."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task(title, total=total, note="")
+
+        def advance(note: str) -> None:
+            bar.update(task, advance=1, note=note)
+
+        yield advance
+
+
+def leave_partial() -> None:
+    """End with the exit code for "done, but not for all cases"."""
+    raise typer.Exit(EXIT_PARTIAL)
+
+
+@contextlib.contextmanager
+def training_progress() -> Iterator[Callable[[Progress], None]]:
+    """Show a training bar on standard error; yields the function that takes the loop's reports."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"))
+    with Bar(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("training", total=None, note="")
+
+        def show(report: Progress) -> None:
+            validation = (
+                "" if report.validation_loss is None else f", validation {report.validation_loss:.5f}"
+            )
+            note = (
+                f"loss {report.loss:.5f}{validation}, {report.images_per_second:.0f} images/s, "
+                f"{report.seconds_left:.0f} s left"
+            )
+            bar.update(task, completed=report.epoch, total=report.epochs, note=note)
+
+        yield show

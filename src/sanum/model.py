@@ -1,0 +1,198 @@
+"""The model file: one `.safetensors` with learned arrays, and everything else as JSON in its header."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sanum.core.config import from_dict, to_dict
+from sanum.core.errors import CalibrationError, ConfigError, ModelFileError
+from sanum.core.files import atomic_path, file_sha256
+from sanum.core.header import FORMAT, KEY, read_header
+from sanum.core.records import Calibration, Grouping, Rule, Summary
+from sanum.detectors import detector_class
+from sanum.detectors.base import Detector
+from sanum.prepare.presets import (
+    Preparation,
+    preparation_from_dict,
+    preparation_sha256,
+    preparation_to_dict,
+)
+
+_CALIBRATION = "calibration/"
+_HEALTHY = ("scores", "map_levels")
+_HEALTHY_PARTS = ("slice_scores", "finding_scores")
+_STATE = "state/"
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A fitted detector with all it needs to judge a scan.
+
+    Attributes:
+        name: short name, the file's stem once it was loaded.
+        detector: fitted.
+        preparation: how a scan must be prepared.
+        calibration: healthy scores and the rule; None before calibration.
+        facts: what the card tells besides: recipe, cohort, subjects, seed, losses, version, date.
+        sha256: of the file it was read from, else empty.
+    """
+
+    name: str
+    detector: Detector
+    preparation: Preparation
+    calibration: Calibration | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    sha256: str = ""
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """The model card as plain JSON: what it is, what it was trained on, how it decides."""
+        return {
+            "name": self.name,
+            "detector": self.detector.name,
+            "config": to_dict(self.detector.config),
+            "modalities": list(self.detector.modalities),
+            "preparation": preparation_to_dict(self.preparation),
+            "calibration": _calibration_card(self.calibration),
+            **self.facts,
+        }
+
+    def calibrated(self) -> Calibration:
+        """The calibration, checked to belong to this detector.
+
+        Raises:
+            CalibrationError: there is none.
+        """
+        if self.calibration is None:
+            raise CalibrationError(
+                f"model {self.name} is not calibrated, so it can't decide; run `sanum calibrate` with "
+                "held-out healthy cases"
+            )
+        return self.calibration
+
+    def with_rule(self, rule: Rule) -> Model:
+        """The same model deciding by another rule or level; nothing is trained again."""
+        return replace(self, calibration=replace(self.calibrated(), rule=rule))
+
+
+def _calibration_card(calibration: Calibration | None) -> dict[str, Any] | None:
+    if calibration is None:
+        return None
+    return {
+        "rule": to_dict(calibration.rule),
+        "summary": to_dict(calibration.summary),
+        "subjects": len(calibration.scores),
+        "score_mean": float(calibration.scores.mean()),
+        "score_std": float(calibration.scores.std()),
+        "score_max": float(calibration.scores.max()),
+        "grouping": None if calibration.grouping is None else to_dict(calibration.grouping),
+        "finding_control": None if calibration.finding_scores is None else calibration.control,
+    }
+
+
+def save(model: Model, path: Path) -> None:
+    """Write the model file, whole or not at all.
+
+    Raises:
+        NotFittedError: the detector was not trained.
+        StorageError: the file can't be written.
+    """
+    from safetensors.numpy import save_file
+
+    arrays = {_STATE + name: np.ascontiguousarray(array) for name, array in model.detector.state().items()}
+    header: dict[str, Any] = {
+        "format": FORMAT,
+        "detector": model.detector.name,
+        "config": to_dict(model.detector.config),
+        "modalities": list(model.detector.modalities),
+        "state_sha256": model.detector.state_sha256(),
+        "preparation": preparation_to_dict(model.preparation),
+        "facts": dict(model.facts),
+    }
+    if model.calibration is not None:
+        header["calibration"] = {
+            "summary": to_dict(model.calibration.summary),
+            "rule": to_dict(model.calibration.rule),
+            "detector": model.calibration.detector,
+            "preparation": model.calibration.preparation,
+            "grouping": None if model.calibration.grouping is None else to_dict(model.calibration.grouping),
+            "groups": list(model.calibration.groups),
+            "control": model.calibration.control,
+        }
+        for name in (*_HEALTHY, *_HEALTHY_PARTS):
+            healthy = getattr(model.calibration, name)
+            if healthy is not None:
+                arrays[_CALIBRATION + name] = healthy
+    with atomic_path(path) as partial:
+        save_file(arrays, partial, metadata={KEY: json.dumps(header, allow_nan=False)})
+
+
+def load(path: Path) -> Model:
+    """Read a model file and check that every part belongs to the others.
+
+    Raises:
+        ModelFileError: missing, damaged, of another program or a newer format, or altered.
+        CalibrationError: the calibration was made with another detector state or preparation.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    header = read_header(path)
+    try:
+        arrays = load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ModelFileError(f"{path}: damaged model file ({error}); copy or train it again") from error
+    try:
+        kind = detector_class(header["detector"])
+        config = from_dict(kind.Config, header["config"], f"{path}: {header['detector']}")
+        detector = kind(config, tuple(header["modalities"])).load_state(_part(arrays, _STATE))
+        preparation = preparation_from_dict(header["preparation"])
+    except (KeyError, TypeError, ConfigError) as error:
+        raise ModelFileError(f"{path}: the model's settings are not understood ({error})") from error
+    if detector.state_sha256() != header["state_sha256"]:
+        raise ModelFileError(f"{path}: the weights are not those the file was written with; don't use it")
+    calibration = _read_calibration(header, arrays, path)
+    if calibration is not None:
+        _check_calibration(calibration, header["state_sha256"], preparation, path)
+    return Model(path.stem, detector, preparation, calibration, header["facts"], file_sha256(path))
+
+
+def _part(arrays: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
+
+
+def _read_calibration(header: Mapping[str, Any], arrays: Mapping[str, Any], path: Path) -> Calibration | None:
+    if "calibration" not in header:
+        return None
+    kept, part = header["calibration"], _part(arrays, _CALIBRATION)
+    try:
+        return Calibration(
+            summary=from_dict(Summary, kept["summary"], f"{path}: summary"),
+            rule=from_dict(Rule, kept["rule"], f"{path}: rule"),
+            detector=kept["detector"],
+            preparation=kept["preparation"],
+            grouping=_read_grouping(kept.get("grouping"), path),
+            groups=tuple(kept.get("groups", ())),
+            control=kept.get("control", "family-wise"),
+            **{name: part[name] for name in _HEALTHY},
+            **{name: part.get(name) for name in _HEALTHY_PARTS},
+        )
+    except (KeyError, TypeError, ConfigError) as error:
+        raise ModelFileError(f"{path}: the calibration is not understood ({error})") from error
+
+
+def _read_grouping(kept: Mapping[str, Any] | None, path: Path) -> Grouping | None:
+    return None if kept is None else from_dict(Grouping, kept, f"{path}: grouping")
+
+
+def _check_calibration(calibration: Calibration, state: str, preparation: Preparation, path: Path) -> None:
+    if calibration.detector != state:
+        raise CalibrationError(f"{path}: calibrated for other weights; run `sanum calibrate` again")
+    if calibration.preparation != preparation_sha256(preparation):
+        raise CalibrationError(f"{path}: calibrated on another preparation; run `sanum calibrate` again")

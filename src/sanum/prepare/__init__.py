@@ -1,0 +1,1 @@
+"""Brings scans onto the model grid and maps back."""

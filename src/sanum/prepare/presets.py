@@ -1,0 +1,129 @@
+"""What a model sees: every setting of preparation, as a frozen config with an identity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from sanum.core.config import config_sha256, did_you_mean, from_dict, to_dict
+from sanum.core.errors import ConfigError
+from sanum.core.units import MAX_SPACING_MM, MIN_SPACING_MM, MODALITIES
+
+NEAR_ZERO = 5 / 255
+"""Scaled intensity that counts as empty: five grey levels of an 8-bit picture. Background noise of magnitude
+images and traces of lossy compression lie below, tissue and CSF of a robustly scaled scan above."""
+
+
+@dataclass(frozen=True)
+class Slices:
+    """The classic rule: axial slices, near-empty ones dropped, scaled to [0, 1], one square size.
+
+    Attributes:
+        modalities: one channel each, in this order.
+        trim: share of the axial slices dropped at each end of a volume; 0.15 keeps the middle 70 %.
+        empty: a slice is dropped when more than this share of its pixels is near zero.
+        near_zero: scaled intensity up to which a pixel counts as near zero.
+        size: pixels along I and J.
+        scaling: "percentile" maps the 0.5 and 99.5 percentiles within the brain to 0 and 1, "minmax" the
+            lowest and highest value.
+        crop: "brain" cuts one square around the brain of each volume, "full" stretches the whole slice.
+        margin: free border around the brain, as a share of the brain's longer side, on each side.
+
+    With scaling="minmax" and crop="full" this is the classic rule to the letter, and needs no brain mask.
+
+    Raises:
+        ValueError: a setting out of range.
+    """
+
+    modalities: tuple[str, ...] = ("T1w",)
+    trim: float = 0.15
+    empty: float = 0.70
+    near_zero: float = NEAR_ZERO
+    size: int = 128
+    scaling: Literal["percentile", "minmax"] = "percentile"
+    crop: Literal["brain", "full"] = "brain"
+    margin: float = 0.03
+
+    def __post_init__(self) -> None:
+        _check_modalities(self.modalities)
+        _check_range("trim", self.trim, 0.0, 0.49)
+        _check_range("empty", self.empty, 0.0, 1.0)
+        _check_range("near_zero", self.near_zero, 0.0, 0.5)
+        _check_range("size", self.size, 8, 1024)
+        _check_range("margin", self.margin, 0.0, 1.0)
+
+    @property
+    def needs_brain(self) -> bool:
+        """Whether a brain mask must be given or evident."""
+        return self.crop == "brain" or self.scaling == "percentile"
+
+
+@dataclass(frozen=True)
+class Template:
+    """Affine to the ICBM152 template, one common grid, landmark intensity scale.
+
+    Attributes:
+        modalities: one channel each, in this order; the first one is registered.
+        spacing: voxel size of the model grid in mm, the same along I, J and K.
+        shape: voxels of the model grid; 128 x 128 x 96 at 1.5 mm hold 99.8 % of the template's brain.
+        median: value in [0, 1] that the brain's median takes; see `steps.scale`.
+
+    Raises:
+        ValueError: a setting out of range.
+    """
+
+    modalities: tuple[str, ...] = ("T1w",)
+    spacing: float = 1.5
+    shape: tuple[int, int, int] = (128, 128, 96)
+    median: float = 0.5
+
+    def __post_init__(self) -> None:
+        _check_modalities(self.modalities)
+        _check_range("spacing", self.spacing, MIN_SPACING_MM, MAX_SPACING_MM)
+        _check_range("shape", min(self.shape), 8, 1024)
+        _check_range("median", self.median, 0.05, 0.95)
+
+
+Preparation: TypeAlias = Slices | Template
+
+PRESETS: dict[str, type[Slices] | type[Template]] = {"slices": Slices, "template": Template}
+
+
+def preparation_to_dict(preparation: Preparation) -> dict[str, Any]:
+    """Plain JSON form; the key "preset" names the kind."""
+    preset = next(name for name, kind in PRESETS.items() if isinstance(preparation, kind))
+    return {"preset": preset, **to_dict(preparation)}
+
+
+def preparation_from_dict(values: Mapping[str, Any], where: str = "preparation") -> Preparation:
+    """Inverse of `preparation_to_dict`; settings left out take their defaults.
+
+    Raises:
+        ConfigError: an unknown preset or key, or a value of another type or range.
+    """
+    settings = dict(values)
+    preset = settings.pop("preset", None)
+    if preset is None:
+        raise ConfigError(f"{where}: no preset; {did_you_mean('', PRESETS)}")
+    if preset not in PRESETS:
+        raise ConfigError(f"{where}: unknown preset {preset!r}; {did_you_mean(str(preset), PRESETS)}")
+    return from_dict(PRESETS[preset], settings, where)
+
+
+def preparation_sha256(preparation: Preparation) -> str:
+    """Identity of a preparation: two with one hash give a model the same picture of a scan."""
+    return config_sha256(preparation)
+
+
+def _check_modalities(modalities: tuple[str, ...]) -> None:
+    if not modalities or len(set(modalities)) != len(modalities):
+        raise ValueError(f"modalities: expected one or more different names, got {list(modalities)}")
+    for name in modalities:
+        if name not in MODALITIES:
+            raise ValueError(f"modalities: unknown {name!r}; {did_you_mean(name, MODALITIES)}")
+
+
+def _check_range(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ValueError(f"{name}: expected {low} to {high}, got {value}")

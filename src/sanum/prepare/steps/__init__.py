@@ -1,0 +1,1 @@
+"""Single preparation steps, one a file; none imports another."""

@@ -1,0 +1,105 @@
+"""The whole chain on made subjects: cohort, prepare, check, train, calibrate, detect, evaluate."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sanum.cohort.table import Cohort, Row, read_cohort, write_cohort
+from sanum.core.records import NOTICE
+from sanum.formats import write_volume
+from sanum.prepare.presets import Template
+from sanum.prepare.store import Store
+from sanum.prepare.template import icbm152
+from sanum.synthesis.subject import make_subject
+from sanum.workflow.check import check
+from sanum.workflow.detect import detect_rows
+from sanum.workflow.evaluate import evaluate
+from sanum.workflow.executor import default_workers, map_cases
+from sanum.workflow.fit import fit_and_calibrate
+from sanum.workflow.prepare import prepare_cohort
+
+TRAIN, CALIBRATION, TEST_HEALTHY, TEST_LESION = 14, 8, 4, 4
+LESION_ML = 6.0
+RECIPES: dict[str, dict[str, Any]] = {"atlas": {}, "cae": {"epochs": 6}}
+SHOWN = "atlas"
+
+
+@dataclass(frozen=True)
+class _Plan:
+    number: int
+    seed: int
+    lesion: bool
+    split: str
+    folder: Path
+
+
+def demo(out: Path, *, seed: int = 0) -> Iterator[str]:
+    """Run everything into `out`; yields a sentence a stage, and at the end what was found and where."""
+    started = time.perf_counter()
+    cohort_path = out / "cohort.tsv"
+    plans = list(_plans(out / "scans", seed))
+    rows = sorted((row for _, row in map_cases(_make, plans, default_workers())), key=lambda row: row.case)
+    write_cohort(Cohort(cohort_path, tuple(rows), ("T1w",)), cohort_path)
+    cohort = read_cohort(cohort_path)
+    yield f"made {len(cohort)} subjects from the ICBM152 template: {cohort_path}"
+    prepare_cohort(cohort, out / "prepared", Template(("T1w",)))
+    page = check(out / "prepared", out / "check.html")
+    yield f"prepared; contact sheet: {page} ({_passed(started)})"
+    store = Store.open(out / "prepared")
+    for recipe, settings in RECIPES.items():
+        model_path = out / f"{recipe}.safetensors"
+        fit_and_calibrate(store, recipe, settings, out=model_path, seed=seed)
+        figures = evaluate(model_path, out / "prepared", out / f"evaluation-{recipe}", draws=200)
+        yield f"{recipe}: {'; '.join(figures.lines()[:4])} ({_passed(started)})"
+    tests = [row for row in cohort if row.split == "test"]
+    for line in detect_rows(out / f"{SHOWN}.safetensors", tests, out / "results"):
+        yield f"{line['case']} ({line['label']}): {line['status']}, p = {line['p_value']}"
+    worst = next(row.case for row in tests if row.label == "lesion")
+    yield f"open {out / 'results' / worst / 'report.html'} ({_passed(started)}). {NOTICE}"
+
+
+def _passed(started: float) -> str:
+    return f"{time.perf_counter() - started:.0f} s"
+
+
+def _plans(folder: Path, seed: int) -> Iterator[_Plan]:
+    kinds = (
+        [(False, "train")] * TRAIN
+        + [(False, "calibration")] * CALIBRATION
+        + [(False, "test")] * TEST_HEALTHY
+        + [(True, "test")] * TEST_LESION
+    )
+    for number, (lesion, split) in enumerate(kinds, start=1):
+        yield _Plan(number, 1000 * seed + number, lesion, split, folder)
+
+
+def _make(plan: _Plan) -> Row:
+    template = icbm152()
+    made = make_subject(
+        template.t1,
+        template.brain,
+        template.grid,
+        seed=plan.seed,
+        lesion_ml=LESION_ML if plan.lesion else None,
+    )
+    case = f"made-{plan.number:02d}"
+    scan = plan.folder / f"{case}_T1w.nii.gz"
+    write_volume(scan, made.voxels, made.grid)
+    lesion = None
+    if plan.lesion:
+        lesion = plan.folder / f"{case}_lesion.nii.gz"
+        write_volume(lesion, made.lesion.astype(np.uint8), made.grid)
+    return Row(
+        case=case,
+        subject=case,
+        scans={"T1w": scan},
+        lesion=lesion,
+        label="lesion" if plan.lesion else "healthy",
+        split=plan.split,  # type: ignore[arg-type]
+    )

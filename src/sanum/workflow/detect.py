@@ -1,0 +1,259 @@
+"""One scan in, one decision out, with everything a person needs to check it."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import functools
+import io
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import sanum
+from sanum.calibrate.findings import finding_level, findings, map_scale
+from sanum.calibrate.groups import Person
+from sanum.calibrate.judge import control_sentence, judge_findings, judge_slices
+from sanum.calibrate.rules import decide
+from sanum.cohort.table import Row
+from sanum.core.errors import CalibrationError, ScanError
+from sanum.core.files import atomic_folder, write_json, write_text
+from sanum.core.records import Detection, Prepared, Provenance, Scan
+from sanum.formats import modality_of, scan_stem, write_map
+from sanum.model import Model, load
+from sanum.prepare.way_back import to_native
+from sanum.workflow.executor import default_workers, map_cases
+from sanum.workflow.prepare import prepare_scans, read_row
+
+
+@dataclass(frozen=True, eq=False)
+class CaseDetection(Detection):
+    """A detection with the scan it is about, so that it can be drawn and saved.
+
+    Attributes:
+        scan: first modality as read; None when it could not be read.
+        card: of the model that decided.
+    """
+
+    scan: Scan | None = None
+    card: dict[str, Any] = field(default_factory=dict)
+
+    def save(self, folder: Path | str) -> Path:
+        """Write `detection.json`, the anomaly map, overlays and `report.html` into a folder, all or nothing.
+
+        Raises:
+            StorageError: the folder can't be written.
+        """
+        from sanum.report.case import write_case
+
+        target = Path(folder)
+        with atomic_folder(target) as partial:
+            write_json(partial / "detection.json", self.to_dict())
+            if self.anomaly_map is not None:
+                write_map(
+                    partial, self.anomaly_map.values, self.anomaly_map.grid, self.map_scale, self.is_image
+                )
+            write_case(self, self.scan, partial, self.card)
+        return target
+
+
+@dataclass(frozen=True)
+class _Job:
+    model_path: Path
+    row: Row
+    folder: Path
+
+
+def detect(
+    model: Model, row: Row, *, on_stage: Callable[[str], None] = lambda stage: None
+) -> CaseDetection:
+    """Judge one case. A scan that can't be judged is refused with the reason, never called normal.
+
+    Args:
+        model: calibrated.
+        row: names the files.
+        on_stage: told what comes next: "reading", "preparing", "scoring", "deciding".
+
+    Raises:
+        CalibrationError: the model is not calibrated.
+    """
+    calibration = model.calibrated()
+    who = Person(row.site, row.age, row.sex)
+    started = time.perf_counter()
+    scan: Scan | None = None
+    try:
+        on_stage("reading")
+        files = read_row(row, model.preparation.modalities)
+        scan = files.scans.get(model.preparation.modalities[0])
+        on_stage("preparing")
+        _require_input_kind(model, scan)
+        prepared = prepare_scans(files, model.preparation)
+        on_stage("scoring")
+        scored = model.detector.score(prepared)
+        on_stage("deciding")
+        score = scored.summary(calibration.summary)
+        native = to_native(scored, prepared)
+        native.inside()
+        decision = decide(score, calibration, who)
+    except (ScanError, CalibrationError) as error:
+        return _refused(model, row, scan, str(error), started)
+    return CaseDetection(
+        case=row.case,
+        status="abnormal" if decision.abnormal else "normal",
+        provenance=_provenance(model, started, prepared),
+        score=score,
+        threshold=decision.threshold,
+        p_value=decision.p_value,
+        rule=calibration.rule,
+        findings=judge_findings(
+            findings(native, finding_level(calibration), is_image=prepared.is_image), calibration, who
+        ),
+        anomaly_map=native,
+        map_scale=map_scale(calibration),
+        is_image=prepared.is_image,
+        slices=judge_slices(scored, calibration, who),
+        finding_control=control_sentence(calibration),
+        healthy_group=decision.healthy_group,
+        warnings=(decision.warning,) if decision.warning else (),
+        scan=scan,
+        card=model.card,
+    )
+
+
+def detect_file(
+    model: Model, path: Path, modality: str | None = None, brain: Path | None = None
+) -> CaseDetection:
+    """Judge one file with a model of one modality.
+
+    Args:
+        model: calibrated.
+        path: volume or image.
+        modality: what it shows, where the file name does not tell; the model's by default.
+        brain: brain mask on the same grid.
+    """
+    row = file_row(path, model.preparation.modalities, modality)
+    return detect(model, replace(row, brain=brain))
+
+
+def file_row(path: Path, modalities: tuple[str, ...], modality: str | None = None) -> Row:
+    """A cohort row for a single file.
+
+    Raises:
+        ScanError: the model needs several modalities, so one file is not a case.
+    """
+    if len(modalities) > 1:
+        raise ScanError(
+            f"{path}: the model needs {', '.join(modalities)} of each case; give a cohort table with these columns"
+        )
+    stem = scan_stem(path)
+    shown = modality or modality_of(path) or modalities[0]
+    return Row(case=stem, subject=stem, scans={shown: path})
+
+
+def detect_rows(
+    model_path: Path,
+    rows: Sequence[Row],
+    out: Path,
+    *,
+    workers: int | None = None,
+    on_done: Callable[[dict[str, Any]], None] | None = None,
+) -> list[dict[str, Any]]:
+    """Judge many cases: one folder a case under `out`, and `detections.tsv` over all of them.
+
+    Returns:
+        One line a case, as in the table, in the order of `rows`.
+
+    Raises:
+        ModelFileError: the model can't be loaded.
+        StorageError: `out` can't be written.
+    """
+    _loaded(model_path).calibrated()
+    jobs = [_Job(model_path, row, out / row.case) for row in rows]
+    lines: dict[str, dict[str, Any]] = {}
+    for job, line in map_cases(_detect_one, jobs, workers or default_workers()):
+        lines[job.row.case] = line
+        if on_done is not None:
+            on_done(line)
+    ordered = [lines[row.case] for row in rows]
+    write_text(out / "detections.tsv", _table(ordered))
+    return ordered
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded(model_path: Path) -> Model:
+    return load(model_path)
+
+
+def _detect_one(job: _Job) -> dict[str, Any]:
+    found = detect(_loaded(job.model_path), job.row)
+    found.save(job.folder)
+    top = found.findings[0] if found.findings else None
+    return {
+        "case": found.case,
+        "subject": job.row.subject,
+        "label": job.row.label,
+        "split": job.row.split or "",
+        "status": found.status,
+        "score": _cell(found.score),
+        "threshold": _cell(found.threshold),
+        "p_value": _cell(found.p_value),
+        "findings": len(found.findings),
+        "largest_finding": "" if top is None else f"{top.size:.2f} {top.unit}",
+        "seconds": f"{found.provenance.seconds:.2f}",
+        "reason": found.reason,
+    }
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"
+
+
+def _table(lines: Sequence[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(lines[0]) if lines else ["case"], delimiter="\t", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return text.getvalue()
+
+
+def _require_input_kind(model: Model, scan: Scan | None) -> None:
+    """Healthy scores of volumes say nothing about a picture's score, nor the other way round."""
+    learned = model.facts.get("input")
+    if scan is None or learned is None:
+        return
+    shown = "image" if scan.is_image else "volume"
+    if shown != learned:
+        raise ScanError(
+            f"{scan.source.path}: a {_KINDS[shown]}, but model {model.name} was trained and calibrated on "
+            f"{_KINDS[learned]}s"
+        )
+
+
+_KINDS = {"image": "2D image", "volume": "3D volume"}
+
+
+def _refused(model: Model, row: Row, scan: Scan | None, reason: str, started: float) -> CaseDetection:
+    return CaseDetection(
+        case=row.case,
+        status="refused",
+        reason=reason,
+        provenance=_provenance(model, started, None),
+        is_image=scan is not None and scan.is_image,
+        scan=scan,
+        card=model.card,
+    )
+
+
+def _provenance(model: Model, started: float, prepared: Prepared | None) -> Provenance:
+    return Provenance(
+        model_name=model.name,
+        model_sha256=model.sha256,
+        detector=model.detector.name,
+        version=sanum.__version__,
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        seconds=round(time.perf_counter() - started, 3),
+        sources=() if prepared is None else prepared.sources,
+        steps=() if prepared is None else prepared.steps,
+    )

@@ -1,0 +1,69 @@
+"""What an evaluation leaves on disk: figures as JSON, one line a case, and pictures."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from sanum.core.files import atomic_path, write_json, write_text
+from sanum.evaluate.summary import Evaluation, Tested
+
+
+def write_evaluation(result: Evaluation, tested: Tested, out: Path) -> None:
+    """Write `evaluation.json`, `cases.tsv` and the figures.
+
+    Raises:
+        StorageError: the folder can't be written.
+    """
+    from sanum.report.evaluation import roc_figure, score_histogram
+
+    write_json(out / "evaluation.json", plain(result))
+    write_text(out / "cases.tsv", _case_table(tested))
+    lesion, scores = tested.lesion, tested.scores["model"]
+    if lesion.all() or not lesion.any():
+        return
+    figures = {"scores.png": score_histogram(scores, lesion), "roc.png": roc_figure(scores, lesion)}
+    for name, picture in figures.items():
+        with atomic_path(out / name) as partial:
+            partial.write_bytes(picture)
+
+
+def plain(result: object) -> dict[str, object]:
+    """The figures as plain JSON values; what is not a number becomes null."""
+    built: dict[str, object] = msgspec.json.decode(msgspec.json.encode(result))
+    return built
+
+
+def _case_table(tested: Tested) -> str:
+    """One line a case; a figure it has no answer to is an empty cell."""
+    lines = []
+    for index, case in enumerate(tested.cases):
+        who = case.subject
+        figures = {
+            "score": tested.scores["model"][index],
+            "p_value": tested.p_values[index],
+            **{f"abnormal ({one.rule})": float(one.abnormal[index]) for one in tested.decided},
+            "lesion_size": case.lesion_size,
+            "average_precision": case.average_precision,
+            **{f"dice ({name})": value for name, value in case.dices.items()},
+        }
+        lines.append(
+            {
+                "case": who.case,
+                "subject": who.subject,
+                "label": "lesion" if who.lesion else "healthy",
+                "site": who.site or "",
+                "age": "" if who.age is None else f"{who.age:g}",
+                "sex": who.sex or "",
+                **{name: "" if np.isnan(value) else f"{value:.6g}" for name, value in figures.items()},
+            }
+        )
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(lines[0]), delimiter="\t", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return text.getvalue()

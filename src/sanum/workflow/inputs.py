@@ -1,0 +1,59 @@
+"""From what a user names on the command line to cohort rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sanum.cohort.discover import discover
+from sanum.cohort.table import Row, read_cohort
+from sanum.core.errors import CohortError, ScanError
+from sanum.formats import is_scan
+from sanum.workflow.detect import file_row
+
+
+def gather(
+    inputs: Sequence[Path],
+    modalities: tuple[str, ...],
+    *,
+    modality: str | None = None,
+    split: str | None = None,
+) -> list[Row]:
+    """One row a case from volumes, images, folders and cohort tables.
+
+    Args:
+        inputs: paths that exist.
+        modalities: what the model needs of each case.
+        modality: what single files show, where their names do not tell; the model's by default.
+        split: only this split of tables.
+
+    Raises:
+        ScanError: a path does not exist or is nothing that can be read.
+        CohortError: two inputs lead to the same case name, or nothing was found.
+    """
+    rows = [row for path in inputs for row in _rows(path, modalities, modality, split)]
+    seen: dict[str, Row] = {}
+    for row in rows:
+        if row.case in seen:
+            raise CohortError(
+                f"two inputs are both case {row.case!r}, and one result would replace the other; "
+                "rename a file or give a cohort table"
+            )
+        seen[row.case] = row
+    if not rows:
+        raise CohortError(f"no case in {', '.join(str(path) for path in inputs)}")
+    return rows
+
+
+def _rows(path: Path, modalities: tuple[str, ...], modality: str | None, split: str | None) -> list[Row]:
+    if path.is_dir():
+        single = modalities[0] if len(modalities) == 1 else None
+        return list(discover(path, modality=modality or single))
+    if not path.exists():
+        raise ScanError(f"{path}: no such file or folder")
+    if path.suffix == ".tsv":
+        cohort = read_cohort(path)
+        return [row for row in cohort if split is None or row.split == split]
+    if not is_scan(path):
+        raise ScanError(f"{path}: not a scan, folder or cohort table (.tsv)")
+    return [file_row(path, modalities, modality)]

@@ -1,0 +1,93 @@
+"""Whether a test can be trusted: nobody in two splits, no scan seen in training or calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sanum.core.errors import CohortError
+from sanum.core.records import Prepared
+from sanum.evaluate.fingerprint import Fingerprint, Twin, look, seen_before, twins
+from sanum.model import Model
+from sanum.prepare.store import ManifestRow, Store
+
+IDENTITY = 16
+"""Hexadecimal digits of a file's SHA-256 that a model keeps of each scan it learned from."""
+
+LISTED = 5
+
+
+@dataclass(frozen=True)
+class Leaks:
+    """What a leak check found that was left out instead of refused.
+
+    Attributes:
+        dropped: test cases that are not tested, each with its reason.
+    """
+
+    dropped: dict[str, str]
+
+
+def identities(case: Prepared) -> tuple[str, ...]:
+    """Short hashes of the case's scan files, without its masks."""
+    return tuple(source.sha256[:IDENTITY] for source in case.sources[: len(case.modalities)])
+
+
+def check_test_split(model: Model, store: Store, *, drop_twins: bool = False) -> Leaks:
+    """Refuse a test that would flatter the model.
+
+    Args:
+        model: whose training and calibration scans must not be tested.
+        store: all its splits are looked at.
+        drop_twins: leave out test cases that are the same picture as a training or calibration case instead
+            of refusing the test; the evaluation states how many.
+
+    Raises:
+        CohortError: a subject in two splits, a test scan that the model was trained or calibrated on, or the
+            same picture in two splits.
+    """
+    rows = [row for row in store.manifest() if row.status == "ready" and row.split is not None]
+    _check_subjects(store, rows)
+    prints = [_fingerprint(store, row) for row in rows]
+    tested = {one.case: one.sources for one in prints if one.split == "test"}
+    known = [*model.facts.get("training_sources", ()), *model.facts.get("calibration_sources", ())]
+    seen = seen_before(tested, known)
+    if seen:
+        raise CohortError(
+            f"{store.folder}: model {model.name} was trained or calibrated on {len(seen)} of the test scans: "
+            f"{_listed(seen)}; a threshold from test data is no test. Split by subject and train again"
+        )
+    found = twins(prints)
+    in_test = [twin for twin in found if twin.first in tested or twin.second in tested]
+    if in_test and not drop_twins:
+        raise CohortError(
+            f"{store.folder}: {len(in_test)} test case(s) are the same picture as a case of another split: "
+            f"{_listed([_pair(twin) for twin in in_test])}. Give both one subject and split again, or leave them "
+            "out of the test with --drop-twins"
+        )
+    return Leaks({(twin.first if twin.first in tested else twin.second): _pair(twin) for twin in in_test})
+
+
+def _check_subjects(store: Store, rows: Sequence[ManifestRow]) -> None:
+    splits: dict[str, set[str]] = {}
+    for row in rows:
+        splits.setdefault(row.subject, set()).add(row.split or "")
+    leaks = [f"{name} ({', '.join(sorted(found))})" for name, found in splits.items() if len(found) > 1]
+    if leaks:
+        raise CohortError(
+            f"{store.folder}: {len(leaks)} subject(s) in more than one split: {_listed(leaks)}; "
+            "give every subject one split and prepare again"
+        )
+
+
+def _fingerprint(store: Store, row: ManifestRow) -> Fingerprint:
+    case = store.load(row.case)
+    return Fingerprint(row.case, row.split or "", identities(case), look(case))
+
+
+def _pair(twin: Twin) -> str:
+    return f"{twin.first} and {twin.second} ({twin.how}, likeness {twin.likeness:.3f})"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:LISTED]) + (", …" if len(names) > LISTED else "")

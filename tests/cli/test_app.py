@@ -1,0 +1,76 @@
+"""The command line: light to start, one line an error, exit codes that scripts can rely on."""
+
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+SANUM = [sys.executable, "-m", "sanum"]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run([*SANUM, *map(str, arguments)], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["train", "--help"], ["detectors"]])
+def test_light_verbs_do_not_import_torch(arguments):
+    code = (
+        "import sys\nfrom sanum.cli.app import main\n"
+        f"sys.argv = ['sanum', *{arguments!r}]\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
+        "heavy = {'torch', 'sklearn', 'nilearn', 'SimpleITK', 'matplotlib', 'nibabel'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_inspect_reads_a_model_card_without_torch(model_path):
+    code = (
+        "import sys\nfrom sanum.workflow.inspect import inspect\nfrom pathlib import Path\n"
+        f"card = inspect(Path({str(model_path)!r}))\nassert card['detector'] == 'intensity', card\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_help_answers_at_once():
+    started = time.perf_counter()
+    assert run("--help").returncode == 0
+    assert time.perf_counter() - started < 5.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["prepare", "nowhere.tsv", "--out", "p"], "nowhere.tsv"),
+        (["detect", "nowhere.safetensors", "scan.nii.gz"], "nowhere.safetensors"),
+        (["check", "nowhere"], "nowhere"),
+        (["inspect", "nowhere.nii.gz"], "no such file"),
+        (["cohort", "nowhere"], "nowhere"),
+    ],
+)
+def test_errors_are_one_line_with_exit_code_2(arguments, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refused_scan_has_exit_code_3_and_is_named(model_path, tmp_path):
+    from tests.phantoms import brain_scan
+
+    from sanum.formats import write_volume
+
+    scan = brain_scan(1)
+    noise = np.random.default_rng(0).uniform(20, 90, scan.voxels.shape).astype(np.float32)
+    write_volume(tmp_path / "a_T1w.nii.gz", scan.voxels + noise, scan.grid)
+    done = run("detect", model_path, tmp_path / "a_T1w.nii.gz", "--out", tmp_path / "out")
+    assert done.returncode == 3, done.stderr
+    assert "a_T1w: refused, because" in done.stdout

@@ -1,0 +1,43 @@
+"""What file names say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sanum.core.names import SCAN_SUFFIXES, is_scan, modality_of, scan_stem
+
+
+@pytest.mark.parametrize(
+    ("name", "modality"),
+    [
+        ("sub-01_ses-2_T1w.nii.gz", "T1w"),
+        ("case_flair.NII.GZ", "FLAIR"),
+        ("a_T1CE.nii", "T1ce"),
+        ("a_ct.png", "CT"),
+        ("T2w.nii.gz", "T2w"),
+        ("sub-01_ce-gadolinium_T1w.nii.gz", "T1ce"),
+        ("sub-01_ce-gadolinium_FLAIR.nii.gz", "FLAIR"),
+        ("Subj1_T1w_labels.nii.gz", None),
+        ("sub-0001.png", None),
+        ("aT1w.nii.gz", None),
+    ],
+)
+def test_modality_is_the_last_part_of_the_name(name, modality):
+    assert modality_of(Path("folder_FLAIR") / name) == modality
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [("a.b_T1w.nii.gz", "a.b_T1w"), ("x.NII", "x"), ("x.v2.tiff", "x.v2"), ("table.tsv", "table.tsv")],
+)
+def test_stem_loses_the_whole_scan_suffix_and_nothing_else(name, stem):
+    assert scan_stem(Path("d") / name) == stem
+
+
+def test_hidden_files_and_other_suffixes_are_no_scans():
+    assert not is_scan(Path(".partial-a.nii.gz"))
+    assert not is_scan(Path("cohort.tsv"))
+    assert not is_scan(Path("a.gz"))
+    assert all(is_scan(Path("a" + suffix)) for suffix in SCAN_SUFFIXES)

@@ -1,0 +1,123 @@
+"""Judging scans: planted lesions stand out, maps lie in the scan's space, and refusals are never normal."""
+
+import csv
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+import sanum
+from sanum.core.errors import ScanError
+from sanum.core.grid import Grid
+from sanum.formats import write_volume
+from sanum.workflow.detect import detect_rows
+from sanum.workflow.inputs import gather
+from tests.phantoms import brain_voxels
+
+TILTED = np.array([[-1.9, 0.2, 0, 55], [0, 0.1, 2.1, -90], [0.2, 2.0, -0.1, -55], [0, 0, 0, 1.0]])
+
+
+@pytest.fixture(scope="module")
+def model(model_path):
+    return sanum.load(model_path)
+
+
+@pytest.fixture(scope="module")
+def ill(cohort_path):
+    return cohort_path.parent / "c11_T1w.nii.gz"
+
+
+def test_a_planted_lesion_is_abnormal_and_found_where_it_is(model, ill):
+    found = model.detect(ill)
+    assert found.status == "abnormal"
+    assert found.p_value == pytest.approx(1 / 5)
+    assert np.linalg.norm(np.array(found.findings[0].peak_mm) - (-28, -40, 20)) < 12
+    assert found.provenance.sources[0].sha256
+
+
+def test_a_healthy_phantom_is_normal(model, cohort_path):
+    assert model.detect(cohort_path.parent / "c09_T1w.nii.gz").status == "normal"
+
+
+def test_the_map_lies_on_the_scans_own_oblique_grid(model, tmp_path):
+    grid = Grid((62, 66, 84), TILTED)
+    voxels, lesion = brain_voxels(grid, seed=40, lesion=True)
+    write_volume(tmp_path / "tilted_T1w.nii.gz", voxels, grid)
+    found = model.detect(tmp_path / "tilted_T1w.nii.gz")
+    assert found.anomaly_map.grid.same_as(grid)
+    values = found.anomaly_map.values
+    assert np.nanmean(values[lesion]) > 2 * np.nanmean(values[(voxels > 0) & ~lesion])
+
+
+def test_a_saved_case_is_complete_and_readable(model, ill, tmp_path):
+    folder = model.detect(ill).save(tmp_path / "case")
+    plain = json.loads((folder / "detection.json").read_text())
+    assert plain["status"] == "abnormal"
+    assert plain["provenance"]["model_sha256"]
+    assert "not a medical device" in plain["notice"]
+    saved = nib.load(folder / "anomaly_map.nii.gz")
+    assert np.allclose(saved.affine, nib.load(ill).affine, atol=1e-4)
+    assert saved.shape == nib.load(ill).shape
+    assert "not a medical device" in (folder / "report.html").read_text()
+    assert list(folder.glob("overlay-*.png"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("zero_T1w.nii.gz", lambda v: v * 0, "contrast"),
+        ("nan_T1w.nii.gz", lambda v: np.where(v > 700, np.nan, v), "NaN|finite"),
+        ("four_T1w.nii.gz", lambda v: np.stack([v] * 3, axis=-1), r"expected a 3D volume"),
+        ("head_T1w.nii.gz", lambda v: v + np.random.default_rng(0).uniform(20, 90, v.shape), "brain"),
+        ("other_FLAIR.nii.gz", lambda v: v, "FLAIR"),
+    ],
+)
+def test_what_cannot_be_judged_is_refused_with_the_reason(model, tmp_path, name, content, reason):
+    import re
+
+    voxels, _ = brain_voxels(Grid((64, 84, 64), TILTED), seed=1)
+    nib.save(nib.Nifti1Image(content(voxels).astype(np.float32), TILTED), tmp_path / name)
+    found = model.detect(tmp_path / name)
+    assert (found.status, found.abnormal, found.score, found.anomaly_map) == ("refused", None, None, None)
+    assert re.search(reason, found.reason), found.reason
+    folder = found.save(tmp_path / "case")
+    assert not list(folder.glob("anomaly_map*"))
+    assert "refused" in (folder / "report.html").read_text().lower()
+
+
+def test_a_mask_on_another_grid_is_refused(model, ill, tmp_path):
+    write_volume(tmp_path / "brain.nii.gz", np.ones((10, 10, 10), np.uint8), Grid((10, 10, 10), np.eye(4)))
+    assert "grid" in model.detect(ill, brain=tmp_path / "brain.nii.gz").reason
+
+
+def test_a_file_that_is_not_there_is_an_error(model):
+    with pytest.raises(ScanError, match="no such file"):
+        model.detect("nowhere_T1w.nii.gz")
+
+
+def test_a_table_of_cases_gives_one_line_each(model_path, cohort_path, tmp_path):
+    rows = gather([cohort_path], ("T1w",), split="test")
+    lines = detect_rows(model_path, rows, tmp_path / "out", workers=2)
+    with (tmp_path / "out" / "detections.tsv").open() as stream:
+        table = list(csv.DictReader(stream, delimiter="\t"))
+    assert [line["case"] for line in table] == ["c08", "c09", "c10", "c11"]
+    assert [line["status"] for line in table] == [line["status"] for line in lines]
+    assert {line["case"]: line["status"] for line in table}["c10"] == "abnormal"
+
+
+def test_two_inputs_of_one_name_do_not_overwrite_each_other(tmp_path, ill):
+    (tmp_path / ill.name).write_bytes(ill.read_bytes())
+    with pytest.raises(sanum.SanumError, match="both case 'c11_T1w'"):
+        gather([ill, tmp_path / ill.name], ("T1w",))
+
+
+def test_a_picture_is_not_judged_by_a_model_of_volumes(model, tmp_path):
+    from sanum.formats import write_image
+
+    disc = np.zeros((64, 84, 1), np.uint8)
+    disc[16:48, 20:64] = 90 + (np.arange(32 * 44).reshape(32, 44, 1) % 100)
+    write_image(tmp_path / "slice_T1w.png", disc[..., 0])
+    found = model.detect(tmp_path / "slice_T1w.png")
+    assert found.status == "refused"
+    assert "trained and calibrated on 3D volumes" in found.reason

@@ -1,0 +1,93 @@
+"""Preparing a cohort: one bad case stops nobody, and a second run does only what changed."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from sanum.cohort.table import read_cohort
+from sanum.core.errors import CohortError, StorageError
+from sanum.prepare.presets import Slices
+from sanum.prepare.store import Store
+from sanum.workflow import prepare as verb
+from sanum.workflow.prepare import prepare_cohort
+
+SLICES = Slices(("T1w",))
+
+
+@pytest.fixture
+def small(cohort_path, tmp_path):
+    """Three cases of the cohort in a folder of their own."""
+    for number in range(3):
+        shutil.copy(cohort_path.parent / f"c{number:02d}_T1w.nii.gz", tmp_path)
+    lines = cohort_path.read_text().splitlines()[:4]
+    (tmp_path / "cohort.tsv").write_text("\n".join(lines) + "\n")
+    return tmp_path / "cohort.tsv"
+
+
+def statuses(cohort_path, folder, **kwargs):
+    seen = {}
+    prepare_cohort(
+        read_cohort(cohort_path), folder, SLICES, on_done=lambda o: seen.update({o.case: o.status}), **kwargs
+    )
+    return seen
+
+
+def test_slices_on_disk_are_what_the_classic_rule_says(store):
+    case = store.folder / "cases" / "c00" / "slices.npy"
+    slices = np.load(case, mmap_mode="r")
+    assert slices.shape[1:] == (1, 128, 128)
+    assert slices.dtype == np.float32
+    assert slices.min() >= 0.0
+    assert slices.max() <= 1.0
+
+
+def test_a_truncated_file_is_reported_and_stops_nobody(small, tmp_path):
+    broken = small.parent / "c01_T1w.nii.gz"
+    broken.write_bytes(broken.read_bytes()[:3000])
+    folder = tmp_path / "prepared"
+    assert statuses(small, folder, workers=2) == {"c00": "ready", "c01": "failed", "c02": "ready"}
+    (failed,) = [row for row in Store.open(folder).manifest() if row.status == "failed"]
+    assert "c01_T1w.nii.gz" in failed.reason
+
+
+def test_a_second_run_keeps_what_is_done_and_takes_up_what_changed(small, tmp_path):
+    folder = tmp_path / "prepared"
+    statuses(small, folder, workers=1)
+    assert set(statuses(small, folder, workers=1).values()) == {"kept"}
+    shutil.copy(small.parent / "c02_T1w.nii.gz", small.parent / "c00_T1w.nii.gz")
+    again = statuses(small, folder, workers=1)
+    assert again == {"c00": "ready", "c01": "kept", "c02": "kept"}
+
+
+def test_a_case_that_failed_is_tried_again(small, tmp_path):
+    folder, broken = tmp_path / "prepared", small.parent / "c01_T1w.nii.gz"
+    whole = broken.read_bytes()
+    broken.write_bytes(whole[:3000])
+    statuses(small, folder, workers=1)
+    broken.write_bytes(whole)
+    assert statuses(small, folder, workers=1)["c01"] == "ready"
+
+
+def test_another_preparation_does_not_enter_the_same_store(small, tmp_path):
+    folder = tmp_path / "prepared"
+    statuses(small, folder, workers=1)
+    with pytest.raises(CohortError, match="trim"):
+        prepare_cohort(read_cohort(small), folder, Slices(("T1w",), trim=0.2), workers=1)
+
+
+def test_a_full_disk_stops_the_run_and_keeps_what_was_finished(small, tmp_path, monkeypatch):
+    folder = tmp_path / "prepared"
+    written = Store.write
+
+    def fills_up(self, prepared, fields):
+        if prepared.case == "c01":
+            raise StorageError("c01: could not be written (No space left on device)")
+        written(self, prepared, fields)
+
+    monkeypatch.setattr(verb.Store, "write", fills_up)
+    with pytest.raises(StorageError, match="No space left"):
+        statuses(small, folder, workers=1)
+    monkeypatch.undo()
+    assert [row.case for row in Store.open(folder).manifest()] == ["c00"]
+    assert statuses(small, folder, workers=1) == {"c00": "kept", "c01": "ready", "c02": "ready"}
