@@ -30,6 +30,18 @@ def test_plain_form_comes_back_the_same():
     assert from_dict(Outer, to_dict(config)) == config
 
 
+def test_defaults_are_written_out_however_the_config_was_made():
+    """A later version may have other defaults; a config read back must not change with them."""
+    for config in (Outer(epochs=5), from_dict(Outer, {"epochs": 5})):
+        assert to_dict(config) == {
+            "epochs": 5,
+            "rate": 0.1,
+            "inner": {"depth": 2},
+            "names": ["T1w"],
+        }
+    assert config_sha256(Outer(epochs=5)) == config_sha256(from_dict(Outer, {"epochs": 5}))
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [

@@ -9,17 +9,23 @@ import typer
 
 from sanum import __version__
 from sanum.cli import (
+    benchmark,
     calibrate,
     check,
     cohort,
+    data,
     demo,
     detect,
     detectors,
+    drift,
     evaluate,
     inspect,
+    plant,
     prepare,
     serve,
+    token,
     train,
+    worker,
 )
 from sanum.core.errors import SanumError
 
@@ -35,8 +41,26 @@ app = typer.Typer(
     "in a new one. Research software, not a medical device.",
 )
 
-for verb in (cohort, prepare, check, train, calibrate, detect, evaluate, serve, inspect, detectors, demo):
+for verb in (
+    cohort,
+    prepare,
+    check,
+    train,
+    calibrate,
+    detect,
+    plant,
+    evaluate,
+    benchmark,
+    drift,
+    serve,
+    worker,
+    inspect,
+    detectors,
+    demo,
+):
     app.command(verb.__name__.rpartition(".")[2])(verb.run)
+app.add_typer(token.app, name="token")
+app.add_typer(data.app, name="data")
 
 
 def _print_version(wanted: bool) -> None:
@@ -48,7 +72,10 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and leave.", callback=_print_version, is_eager=True)
+        bool,
+        typer.Option(
+            "--version", help="Print the version and leave.", callback=_print_version, is_eager=True
+        ),
     ] = False,
 ) -> None: ...
 

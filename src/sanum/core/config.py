@@ -20,9 +20,8 @@ T = TypeVar("T")
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """Plain JSON form of a config dataclass."""
-    built: dict[str, Any] = msgspec.to_builtins(config)
-    return built
+    """Plain JSON form of a config dataclass: every field, those at their default as well."""
+    return {field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(config)}
 
 
 def from_dict(kind: type[T], values: Mapping[str, Any], where: str = "") -> T:
@@ -86,6 +85,15 @@ def did_you_mean(word: str, known: typing.Iterable[str]) -> str:
     known = sorted(known)
     near = difflib.get_close_matches(word, known, n=1)
     return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+
+
+def _plain(value: Any) -> Any:
+    """msgspec leaves out fields that it set to their default itself, so dataclasses are taken apart here."""
+    if dataclasses.is_dataclass(value):
+        return to_dict(value)
+    if isinstance(value, tuple | list):
+        return [_plain(entry) for entry in value]
+    return msgspec.to_builtins(value)
 
 
 def _refuse_unknown_keys(kind: type[Any], values: Mapping[str, Any], place: str) -> None:

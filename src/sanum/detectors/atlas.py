@@ -34,7 +34,7 @@ class Config:
     """
 
     smoothing_mm: float = 3.0
-    least_spread: float = 0.02
+    least_spread: float = 0.05
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.smoothing_mm < math.inf:

@@ -163,6 +163,7 @@ def _on_template(first: Scan, region: Mask, config: Template, log: _Log) -> _Pla
         mutual_information=round(found.metric, 4),
         dice=round(found.dice, 4),
         determinant=round(found.determinant, 4),
+        start_turn_degrees=found.turn[1],
         to_template=found.to_template.tolist(),
     )
     return _Place(model_grid(config.shape, config.spacing), found.to_template, region)

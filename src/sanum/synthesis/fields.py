@@ -48,7 +48,9 @@ def positions(size: Size, device: torch.device | str = "cpu") -> Tensor:
 
 def blurred(stacks: Tensor, width: int) -> Tensor:
     """Mean over `width` x `width` voxels of each slice; the rim is averaged over what is there."""
-    slices = functional.avg_pool2d(stacks.flatten(0, 2)[:, None], width, 1, width // 2, count_include_pad=False)
+    slices = functional.avg_pool2d(
+        stacks.flatten(0, 2)[:, None], width, 1, width // 2, count_include_pad=False
+    )
     return slices.view_as(stacks)
 
 

@@ -131,7 +131,9 @@ def _opacity(brush: Brush) -> Tensor:
 def _level(brush: Brush, bright: tuple[float, float], dark: tuple[float, float]) -> Tensor:
     """(N, C) intensity from one of two ranges, by sign."""
     shape = brush.sign.shape
-    return torch.where(brush.sign > 0, brush.draws.uniform(*bright, *shape), brush.draws.uniform(*dark, *shape))
+    return torch.where(
+        brush.sign > 0, brush.draws.uniform(*bright, *shape), brush.draws.uniform(*dark, *shape)
+    )
 
 
 def _tissue(healthy: Tensor, draws: Draws) -> Tensor:

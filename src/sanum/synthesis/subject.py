@@ -26,7 +26,7 @@ class Variation:
         shift_mm: translation of the head in the scanner.
     """
 
-    warp_mm: float = 2.0
+    warp_mm: float = 1.5
     warp_scale_mm: float = 16.0
     gamma: float = 0.1
     bias: float = 0.08

@@ -19,7 +19,7 @@ from sanum.evaluate.resample import (
     paired_permutation,
     weighted_auroc,
 )
-from sanum.evaluate.summary import Tested
+from sanum.evaluate.summary import Outcome
 from sanum.workflow.evaluate import EvaluateOptions, run_test
 
 
@@ -79,18 +79,19 @@ def compare(
     return result
 
 
-def _case_differences(one: Tested, other: Tested, how: EvaluateOptions) -> dict[str, Difference]:
+def _case_differences(one: Outcome, other: Outcome, how: EvaluateOptions) -> dict[str, Difference]:
     """AUROC of cases by the models' own scores: DeLong for one case a subject, else a paired bootstrap."""
     lesion, scores = one.lesion, (one.scores["model"], other.scores["model"])
     if lesion.all() or not lesion.any():
         return {}
     if len(set(one.subjects)) == len(one.cases) and min(lesion.sum(), (~lesion).sum()) > 1:
-        return {"case AUROC": delong(*scores, lesion)}
+        return {"case AUROC": delong(scores[0], scores[1], lesion)}
     weights = case_weights(one.subjects, how.draws, how.seed)
-    return {"case AUROC": paired_bootstrap(*(weighted_auroc(part, lesion) for part in scores), weights)}
+    first, second = (weighted_auroc(part, lesion) for part in scores)
+    return {"case AUROC": paired_bootstrap(first, second, weights)}
 
 
-def _pixel_differences(one: Tested, other: Tested, how: EvaluateOptions) -> dict[str, Difference]:
+def _pixel_differences(one: Outcome, other: Outcome, how: EvaluateOptions) -> dict[str, Difference]:
     own = [np.array([case.average_precision for case in tested.cases]) for tested in (one, other)]
     if np.isnan(own[0]).all():
         return {}

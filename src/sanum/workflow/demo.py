@@ -12,6 +12,7 @@ import numpy as np
 
 from sanum.cohort.table import Cohort, Row, read_cohort, write_cohort
 from sanum.core.records import NOTICE
+from sanum.evaluate.summary import Evaluation
 from sanum.formats import write_volume
 from sanum.prepare.presets import Template
 from sanum.prepare.store import Store
@@ -24,9 +25,9 @@ from sanum.workflow.executor import default_workers, map_cases
 from sanum.workflow.fit import fit_and_calibrate
 from sanum.workflow.prepare import prepare_cohort
 
-TRAIN, CALIBRATION, TEST_HEALTHY, TEST_LESION = 14, 8, 4, 4
-LESION_ML = 6.0
-RECIPES: dict[str, dict[str, Any]] = {"atlas": {}, "cae": {"epochs": 6}}
+TRAIN, CALIBRATION, TEST_HEALTHY, TEST_LESION = 12, 8, 3, 3
+LESION_ML = 10.0
+RECIPES: dict[str, dict[str, Any]] = {"atlas": {}, "cae": {"epochs": 4}}
 SHOWN = "atlas"
 
 
@@ -56,12 +57,18 @@ def demo(out: Path, *, seed: int = 0) -> Iterator[str]:
         model_path = out / f"{recipe}.safetensors"
         fit_and_calibrate(store, recipe, settings, out=model_path, seed=seed)
         figures = evaluate(model_path, out / "prepared", out / f"evaluation-{recipe}", draws=200)
-        yield f"{recipe}: {'; '.join(figures.lines()[:4])} ({_passed(started)})"
+        yield f"{recipe}: trained, calibrated on {CALIBRATION} others, tested: {_figures(figures)} ({_passed(started)})"
     tests = [row for row in cohort if row.split == "test"]
     for line in detect_rows(out / f"{SHOWN}.safetensors", tests, out / "results"):
         yield f"{line['case']} ({line['label']}): {line['status']}, p = {line['p_value']}"
     worst = next(row.case for row in tests if row.label == "lesion")
     yield f"open {out / 'results' / worst / 'report.html'} ({_passed(started)}). {NOTICE}"
+
+
+def _figures(found: Evaluation) -> str:
+    auroc = found.case_auroc["model"]
+    precision = "" if found.pixels is None else f", pixel AP {found.pixels.ap} "
+    return f"case AUROC {auroc} on {found.healthy} healthy and {found.lesion} lesion cases{precision}"
 
 
 def _passed(started: float) -> str:

@@ -20,7 +20,7 @@ from sanum.core.records import MAP_QUANTILES, Calibration, Rule, Summary
 from sanum.evaluate.cases import CaseFigures, Levels, Subject, measure
 from sanum.evaluate.pixels import choose_edges
 from sanum.evaluate.rates import LEVELS
-from sanum.evaluate.summary import Decided, Evaluation, Tested, summarize
+from sanum.evaluate.summary import Decided, Evaluation, Outcome, summarize
 from sanum.model import load
 from sanum.prepare.presets import preparation_sha256
 from sanum.prepare.store import ManifestRow, Store
@@ -105,7 +105,7 @@ def run_test(
     how: EvaluateOptions,
     *,
     on_done: Callable[[str], None] = lambda _: None,
-) -> tuple[Tested, dict[str, str | float | int]]:
+) -> tuple[Outcome, dict[str, str | float | int]]:
     """Score and measure the test split; maps that lie in the folder already are taken.
 
     Returns:
@@ -135,6 +135,7 @@ def run_test(
         "seconds_a_case": round(seconds, 4),
         "peak_memory_mb": peak_memory_mb(),
         "twins_left_out": len(leaks.dropped),
+        "lookalikes_across_splits": "; ".join(leaks.suspects),
     }
     return tested, facts
 
@@ -160,7 +161,7 @@ class _Measured:
 
 def _measured(
     maps: Maps, rows: Sequence[ManifestRow], calibration: Calibration, how: EvaluateOptions
-) -> Tested:
+) -> Outcome:
     first = maps.store.load(rows[0].case)
     levels = _levels(maps, rows, calibration, how.seed)
     jobs = [_Job(maps, row, levels) for row in rows]
@@ -170,7 +171,7 @@ def _measured(
     scores = {name: np.array([one.scores[name] for one in ordered]) for name in SUMMARIES}
     own = np.array([maps.load(row.case).summary(calibration.summary) for row in rows])
     people = [person(row) for row in rows]
-    return Tested(
+    return Outcome(
         cases=[one.figures for one in ordered],
         scores={"model": own, **scores},
         p_values=np.array(

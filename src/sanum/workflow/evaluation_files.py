@@ -10,10 +10,10 @@ import msgspec
 import numpy as np
 
 from sanum.core.files import atomic_path, write_json, write_text
-from sanum.evaluate.summary import Evaluation, Tested
+from sanum.evaluate.summary import Evaluation, Outcome
 
 
-def write_evaluation(result: Evaluation, tested: Tested, out: Path) -> None:
+def write_evaluation(result: Evaluation, tested: Outcome, out: Path) -> None:
     """Write `evaluation.json`, `cases.tsv` and the figures.
 
     Raises:
@@ -38,7 +38,7 @@ def plain(result: object) -> dict[str, object]:
     return built
 
 
-def _case_table(tested: Tested) -> str:
+def _case_table(tested: Outcome) -> str:
     """One line a case; a figure it has no answer to is an empty cell."""
     lines = []
     for index, case in enumerate(tested.cases):

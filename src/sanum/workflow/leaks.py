@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sanum.core.errors import CohortError
 from sanum.core.records import Prepared
-from sanum.evaluate.fingerprint import Fingerprint, Twin, look, seen_before, twins
+from sanum.evaluate.fingerprint import ALIKE, SAME, Fingerprint, Twin, look, seen_before, twins
 from sanum.model import Model
 from sanum.prepare.store import ManifestRow, Store
 
@@ -19,13 +19,15 @@ LISTED = 5
 
 @dataclass(frozen=True)
 class Leaks:
-    """What a leak check found that was left out instead of refused.
+    """What a leak check found and did not refuse.
 
     Attributes:
         dropped: test cases that are not tested, each with its reason.
+        suspects: pairs of images of different splits that may show one head; a person should look.
     """
 
     dropped: dict[str, str]
+    suspects: tuple[str, ...] = ()
 
 
 def identities(case: Prepared) -> tuple[str, ...]:
@@ -39,8 +41,8 @@ def check_test_split(model: Model, store: Store, *, drop_twins: bool = False) ->
     Args:
         model: whose training and calibration scans must not be tested.
         store: all its splits are looked at.
-        drop_twins: leave out test cases that are the same picture as a training or calibration case instead
-            of refusing the test; the evaluation states how many.
+        drop_twins: leave out test cases that are the same picture as a training or calibration case, or an
+            image that may show the same head, instead of refusing; the evaluation states how many.
 
     Raises:
         CohortError: a subject in two splits, a test scan that the model was trained or calibrated on, or the
@@ -57,15 +59,18 @@ def check_test_split(model: Model, store: Store, *, drop_twins: bool = False) ->
             f"{store.folder}: model {model.name} was trained or calibrated on {len(seen)} of the test scans: "
             f"{_listed(seen)}; a threshold from test data is no test. Split by subject and train again"
         )
-    found = twins(prints)
-    in_test = [twin for twin in found if twin.first in tested or twin.second in tested]
-    if in_test and not drop_twins:
+    least = ALIKE if rows and store.load(rows[0].case).is_image else SAME
+    found = [twin for twin in twins(prints, least) if twin.first in tested or twin.second in tested]
+    certain = [_pair(twin) for twin in found if twin.how == "same file" or twin.likeness >= SAME]
+    if certain and not drop_twins:
         raise CohortError(
-            f"{store.folder}: {len(in_test)} test case(s) are the same picture as a case of another split: "
-            f"{_listed([_pair(twin) for twin in in_test])}. Give both one subject and split again, or leave them "
-            "out of the test with --drop-twins"
+            f"{store.folder}: {len(certain)} test case(s) are the same picture as a case of another split: "
+            f"{_listed(certain)}. Give both one subject and split again, or leave them out of the test with "
+            "--drop-twins"
         )
-    return Leaks({(twin.first if twin.first in tested else twin.second): _pair(twin) for twin in in_test})
+    if drop_twins:
+        return Leaks({(twin.first if twin.first in tested else twin.second): _pair(twin) for twin in found})
+    return Leaks({}, tuple(_pair(twin) for twin in found))
 
 
 def _check_subjects(store: Store, rows: Sequence[ManifestRow]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sanum.cohort.table import Cohort, Row
-from sanum.core.errors import SanumError, StorageError
+from sanum.core.errors import SanumError, ScanError, StorageError
 from sanum.core.files import file_sha256, json_sha256
 from sanum.core.records import Prepared, Scan
 from sanum.formats import read_mask, read_scan
@@ -48,9 +48,12 @@ def read_row(row: Row, modalities: tuple[str, ...]) -> CaseScans:
     """Read the scans of the wanted modalities that a row has, and its masks.
 
     Raises:
-        ScanError: a file can't be read or judged; the message says why.
+        ScanError: a modality is missing, or a file can't be read or judged; the message says why.
     """
-    scans = {name: read_scan(row.scans[name], name) for name in modalities if name in row.scans}
+    missing = [name for name in modalities if name not in row.scans]
+    if missing:
+        raise ScanError(f"{row.case}: no {', '.join(missing)}; the case has {', '.join(row.scans)} only")
+    scans = {name: read_scan(row.scans[name], name) for name in modalities}
     brain = None if row.brain is None else read_mask(row.brain)
     lesion = None if row.lesion is None else read_mask(row.lesion)
     return CaseScans(row, scans, brain, lesion)
