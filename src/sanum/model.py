@@ -64,16 +64,18 @@ class Model:
         }
 
     def calibrated(self) -> Calibration:
-        """The calibration, checked to belong to this detector.
+        """The calibration, checked to belong to this detector and preparation.
 
         Raises:
-            CalibrationError: there is none.
+            CalibrationError: there is none, or it was made with other weights or another preparation.
         """
+        again = "run `sanum calibrate` with held-out healthy cases"
         if self.calibration is None:
-            raise CalibrationError(
-                f"model {self.name} is not calibrated, so it can't decide; run `sanum calibrate` with "
-                "held-out healthy cases"
-            )
+            raise CalibrationError(f"model {self.name} is not calibrated, so it can't decide; {again}")
+        if self.calibration.detector != self.detector.state_sha256():
+            raise CalibrationError(f"model {self.name} was calibrated with other weights; {again}")
+        if self.calibration.preparation != preparation_sha256(self.preparation):
+            raise CalibrationError(f"model {self.name} was calibrated on another preparation; {again}")
         return self.calibration
 
     def with_rule(self, rule: Rule) -> Model:
@@ -138,7 +140,6 @@ def load(path: Path) -> Model:
 
     Raises:
         ModelFileError: missing, damaged, of another program or a newer format, or altered.
-        CalibrationError: the calibration was made with another detector state or preparation.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
@@ -158,8 +159,6 @@ def load(path: Path) -> Model:
     if detector.state_sha256() != header["state_sha256"]:
         raise ModelFileError(f"{path}: the weights are not those the file was written with; don't use it")
     calibration = _read_calibration(header, arrays, path)
-    if calibration is not None:
-        _check_calibration(calibration, header["state_sha256"], preparation, path)
     return Model(path.stem, detector, preparation, calibration, header["facts"], file_sha256(path))
 
 
@@ -189,10 +188,3 @@ def _read_calibration(header: Mapping[str, Any], arrays: Mapping[str, Any], path
 
 def _read_grouping(kept: Mapping[str, Any] | None, path: Path) -> Grouping | None:
     return None if kept is None else from_dict(Grouping, kept, f"{path}: grouping")
-
-
-def _check_calibration(calibration: Calibration, state: str, preparation: Preparation, path: Path) -> None:
-    if calibration.detector != state:
-        raise CalibrationError(f"{path}: calibrated for other weights; run `sanum calibrate` again")
-    if calibration.preparation != preparation_sha256(preparation):
-        raise CalibrationError(f"{path}: calibrated on another preparation; run `sanum calibrate` again")

@@ -109,6 +109,6 @@ class Grid:
         return f"Grid{self.shape} {self.axis_codes} {spacing} mm"
 
 
-def _transform(affine: NDArray[np.float64], points: NDArray[Any]) -> NDArray[np.float64]:
+def _transform(affine: NDArray[np.floating[Any]], points: NDArray[Any]) -> NDArray[np.float64]:
     moved: NDArray[np.float64] = np.asarray(points, dtype=np.float64) @ affine[:3, :3].T + affine[:3, 3]
     return moved

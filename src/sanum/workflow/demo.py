@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sanum.cohort.table import Cohort, Row, read_cohort, write_cohort
-from sanum.core.records import NOTICE
+from sanum.core.records import NOTICE, Split
 from sanum.evaluate.summary import Evaluation
 from sanum.formats import write_volume
 from sanum.prepare.presets import Template
@@ -22,10 +22,11 @@ from sanum.workflow.check import check
 from sanum.workflow.detect import detect_rows
 from sanum.workflow.evaluate import evaluate
 from sanum.workflow.executor import default_workers, map_cases
-from sanum.workflow.fit import fit_and_calibrate
+from sanum.workflow.fit import fit_and_calibrate, recalibrate
 from sanum.workflow.prepare import prepare_cohort
 
-TRAIN, CALIBRATION, TEST_HEALTHY, TEST_LESION = 12, 8, 3, 3
+TRAIN, CALIBRATION, TEST_HEALTHY, TEST_LESION = 12, 12, 3, 3
+LEVEL = 0.1
 LESION_ML = 10.0
 RECIPES: dict[str, dict[str, Any]] = {"atlas": {}, "cae": {"epochs": 4}}
 SHOWN = "atlas"
@@ -36,7 +37,7 @@ class _Plan:
     number: int
     seed: int
     lesion: bool
-    split: str
+    split: Split
     folder: Path
 
 
@@ -56,6 +57,7 @@ def demo(out: Path, *, seed: int = 0) -> Iterator[str]:
     for recipe, settings in RECIPES.items():
         model_path = out / f"{recipe}.safetensors"
         fit_and_calibrate(store, recipe, settings, out=model_path, seed=seed)
+        recalibrate(model_path, None, rule="conformal", level=LEVEL, out=model_path)
         figures = evaluate(model_path, out / "prepared", out / f"evaluation-{recipe}", draws=200)
         yield f"{recipe}: trained, calibrated on {CALIBRATION} others, tested: {_figures(figures)} ({_passed(started)})"
     tests = [row for row in cohort if row.split == "test"]
@@ -76,13 +78,14 @@ def _passed(started: float) -> str:
 
 
 def _plans(folder: Path, seed: int) -> Iterator[_Plan]:
-    kinds = (
-        [(False, "train")] * TRAIN
-        + [(False, "calibration")] * CALIBRATION
-        + [(False, "test")] * TEST_HEALTHY
-        + [(True, "test")] * TEST_LESION
-    )
-    for number, (lesion, split) in enumerate(kinds, start=1):
+    kinds: list[tuple[bool, Split, int]] = [
+        (False, "train", TRAIN),
+        (False, "calibration", CALIBRATION),
+        (False, "test", TEST_HEALTHY),
+        (True, "test", TEST_LESION),
+    ]
+    wanted = [(lesion, split) for lesion, split, count in kinds for _ in range(count)]
+    for number, (lesion, split) in enumerate(wanted, start=1):
         yield _Plan(number, 1000 * seed + number, lesion, split, folder)
 
 
@@ -108,5 +111,5 @@ def _make(plan: _Plan) -> Row:
         scans={"T1w": scan},
         lesion=lesion,
         label="lesion" if plan.lesion else "healthy",
-        split=plan.split,  # type: ignore[arg-type]
+        split=plan.split,
     )

@@ -1,0 +1,87 @@
+"""Draw every kind of synthetic lesion and artefact into docs/images: python docs/make_gallery.py SCAN.nii.gz.
+
+SCAN is a brain-extracted T1w volume; the published pictures use ds002748, sub-01 (CC0).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from sanum.core.records import Prepared
+from sanum.formats import read_scan
+from sanum.prepare.pipeline import prepare
+from sanum.prepare.presets import Template
+from sanum.synthesis.artefacts import ARTEFACTS, spoil
+from sanum.synthesis.kinds import KINDS
+from sanum.synthesis.plant import plant
+
+IMAGES = Path(__file__).parent / "images"
+SIZES_ML, SEVERITIES = (5.0, 10.0, 20.0), (0.3, 0.6, 1.0)
+CAPTION = 14
+
+
+def main(path: str) -> None:
+    """Write synthesis-lesions.png and synthesis-artefacts.png."""
+    case = prepare({"T1w": read_scan(Path(path), "T1w")}, Template(), case="gallery", subject="gallery")
+    rows = [_lesion_row(case, kind.name, f"{kind.name} ({kind.purpose})", seed) for seed, kind in enumerate(KINDS)]
+    IMAGES.mkdir(exist_ok=True)
+    _save(rows, IMAGES / "synthesis-lesions.png", columns=2)
+    _save([_artefact_row(case, name) for name in ARTEFACTS], IMAGES / "synthesis-artefacts.png", columns=1)
+
+
+def _lesion_row(case: Prepared, kind: str, title: str, seed: int) -> Image.Image:
+    pictures = []
+    for size, severity in zip(SIZES_ML, SEVERITIES, strict=True):
+        ill = plant(case, kind, size=size, severity=severity, seed=seed)
+        assert ill.lesion is not None
+        k = int(ill.lesion.sum(axis=(0, 1)).argmax())
+        pictures += [_upright(ill.voxels[0, :, :, k]), _outlined(ill.voxels[0, :, :, k], ill.lesion[:, :, k])]
+    return _captioned(pictures, title)
+
+
+def _artefact_row(case: Prepared, name: str) -> Image.Image:
+    k = case.grid.shape[2] // 2
+    spoilt = [spoil(case, name, severity=severity, seed=1) for severity in SEVERITIES]
+    pictures = [_upright(each.voxels[0, :, :, k]) for each in (case, *spoilt)]
+    return _captioned(pictures, f"{name}: none, severity {', '.join(map(str, SEVERITIES))}")
+
+
+def _upright(plane: NDArray[np.float32]) -> NDArray[np.uint8]:
+    grey = (255 * np.rot90(plane).clip(0, 1)).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=2)
+
+
+def _outlined(plane: NDArray[np.float32], lesion: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    inner = lesion.copy()
+    for axis in (0, 1):
+        for step in (-1, 1):
+            inner &= np.roll(lesion, step, axis)
+    picture = _upright(plane)
+    picture[np.rot90(lesion & ~inner)] = (255, 160, 0)
+    return picture
+
+
+def _captioned(pictures: list[NDArray[np.uint8]], title: str) -> Image.Image:
+    strip = np.concatenate(pictures, axis=1)
+    row = Image.new("RGB", (strip.shape[1], strip.shape[0] + CAPTION))
+    row.paste(Image.fromarray(strip), (0, CAPTION))
+    ImageDraw.Draw(row).text((3, 1), title, fill="white")
+    return row
+
+
+def _save(rows: list[Image.Image], path: Path, columns: int) -> None:
+    width, height = rows[0].size
+    lines = -(-len(rows) // columns)
+    page = Image.new("RGB", (columns * width, lines * height))
+    for number, row in enumerate(rows):
+        page.paste(row, ((number // lines) * width, (number % lines) * height))
+    page.save(path, optimize=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
