@@ -147,6 +147,12 @@ def test_not_a_number_in_the_voxels_is_not_trained_on():
         run_once(replace(PLAN, validation_share=0.0), given=given)
 
 
+def test_cases_without_a_slice_to_train_on_are_refused():
+    empty = [replace(case, mask=np.zeros_like(case.mask)) for case in cases()]
+    with pytest.raises(TrainingError, match="no training slice"):
+        run_once(given=empty)
+
+
 @pytest.mark.parametrize("device", ["gpu", "meta", "cuda:99"])
 def test_a_device_that_is_not_there_is_refused(device):
     with pytest.raises(ConfigError, match=f"device '{device}'"):

@@ -44,10 +44,9 @@ class Restorer(nn.Module):
         views = 1 + 2 * (config.context > 0) + config.mirror
         inputs = views * config.channels + 2
         self.unet = UNet(UNetConfig(inputs, 1 + config.channels, config.widths, config.fold))
-        with torch.no_grad():
-            self.unet.head.weight.mul_(0.1)
-            self.unet.head.bias.zero_()
-            self.unet.head.bias[: config.fold**2] = RARE
+        first_guess = [RARE] * config.fold**2 + [0.0] * (config.channels * config.fold**2)
+        self.unet.head.bias = nn.Parameter(torch.tensor(first_guess))
+        nn.init.trunc_normal_(self.unet.head.weight, std=0.01)
 
     def forward(self, windows: Tensor) -> tuple[Tensor, Tensor]:
         """Log-odds (N, 1, I, J) of lesion, and the slices (N, C, I, J) as they would be in health."""

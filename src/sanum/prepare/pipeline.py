@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -49,6 +50,15 @@ class _Log:
         self.last = now
 
 
+@contextlib.contextmanager
+def _about(scan: Scan) -> Iterator[None]:
+    """Name the file in the message of a step that sees arrays only."""
+    try:
+        yield
+    except PreparationError as error:
+        raise PreparationError(f"{scan.source.path}: {error}") from error
+
+
 def prepare(
     scans: Mapping[str, Scan],
     config: Preparation,
@@ -89,10 +99,11 @@ def prepare(
     )
     sampled, mask = _sample(ordered, place, log)
     if isinstance(config, Template):
-        voxels = _scaled(sampled, mask, "percentile", config.median, log)
-        log("quality", **quality.check(voxels, mask, place.grid, config.modalities))
+        voxels = _scaled(ordered, sampled, mask, "percentile", config.median, log)
+        with _about(scans.get("T1w", first)):
+            log("quality", **quality.check(voxels, mask, place.grid, config.modalities))
     else:
-        voxels = _scaled(sampled, mask, config.scaling, None, log)
+        voxels = _scaled(ordered, sampled, mask, config.scaling, None, log)
         voxels, mask, place = _without_empty_slices(voxels, mask, place, config, first, log)
     prepared = Prepared(
         case=case,
@@ -155,9 +166,10 @@ def _on_template(first: Scan, region: Mask, config: Template, log: _Log) -> _Pla
     log("template", atlas="ICBM152 2009 nonlinear, as shipped by nilearn", spacing_mm=SPACING_MM)
     grid = _world_box(region, first.grid)
     voxels, mask = resample(first.voxels, region, first.grid, grid, np.eye(4))
-    voxels = scaling.scale(voxels, scaling.landmarks(voxels, mask, "percentile")) * mask
     fixed = align.Brain(template.t1 * template.brain, template.brain, template.grid)
-    found = align.align(align.Brain(voxels, mask, grid), fixed)
+    with _about(first):
+        voxels = scaling.scale(voxels, scaling.landmarks(voxels, mask, "percentile")) * mask
+        found = align.align(align.Brain(voxels, mask, grid), fixed)
     log(
         "align",
         mutual_information=round(found.metric, 4),
@@ -186,7 +198,8 @@ def _in_slices(first: Scan, region: Mask, config: Slices, log: _Log) -> _Place:
     kept = range(count) if first.is_image else cut.middle_slices(count, config.trim)
     if config.crop == "brain":
         shown = orient.ras_voxels(region, first.grid)[:, :, kept.start : kept.stop]
-        view = cut.brain_square(shown, ras, config.margin)
+        with _about(first):
+            view = cut.brain_square(shown, ras, config.margin)
     else:
         view = cut.whole_slice(ras)
     log("trim", slices=count, trimmed=count - len(kept), width=[round(width, 2) for width in view.extent])
@@ -224,12 +237,21 @@ def _require_field(scan: Scan, first: Scan, inside: Mask, mask: Mask) -> None:
         )
 
 
-def _scaled(sampled: Channels, mask: Mask, rule: Any, median: float | None, log: _Log) -> Channels:
-    voxels = np.zeros_like(sampled)
-    marks = [scaling.landmarks(channel, mask, rule) for channel in sampled]
-    for channel, values, ends in zip(voxels, sampled, marks, strict=True):
+def _scaled(
+    ordered: list[Scan],
+    sampled: Channels,
+    mask: Mask,
+    rule: Literal["percentile", "minmax"],
+    median: float | None,
+    log: _Log,
+) -> Channels:
+    voxels, marks = np.zeros_like(sampled), []
+    for scan, channel, values in zip(ordered, voxels, sampled, strict=True):
+        with _about(scan):
+            ends = scaling.landmarks(values, mask, rule)
         channel[mask] = scaling.scale(values[mask], ends, median)
-    log("scale", rule=rule, low_median_high=[[round(mark, 4) for mark in ends] for ends in marks])
+        marks.append([round(mark, 4) for mark in ends])
+    log("scale", rule=rule, low_median_high=marks)
     return voxels
 
 

@@ -31,6 +31,8 @@ class Slices:
         margin: free border around the brain, as a share of the brain's longer side, on each side.
 
     With scaling="minmax" and crop="full" this is the classic rule to the letter, and needs no brain mask.
+    It has the letter's faults: a wide field of view can drop every slice, and a scan with negative values
+    has a background above near zero, so that none is.
 
     Raises:
         ValueError: a setting out of range.

@@ -9,13 +9,13 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from sanum.core.errors import CohortError, ConfigError
 from sanum.core.files import atomic_folder, write_json, write_text
-from sanum.core.records import Prepared
+from sanum.core.records import Label, Prepared, Split
 from sanum.prepare.case_files import facts_of, open_case, save_arrays
 from sanum.prepare.presets import (
     Preparation,
@@ -38,8 +38,8 @@ class ManifestRow:
 
     case: str
     subject: str
-    label: str
-    split: str
+    label: Label
+    split: Split | None
     site: str
     age: str
     sex: str
@@ -236,7 +236,17 @@ class Store:
 def _manifest_row(line: list[str]) -> ManifestRow:
     case, subject, label, split, site, age, sex, status, reason, slices, seconds = line
     return ManifestRow(
-        case, subject, label, split, site, age, sex, status, reason, int(slices), float(seconds)
+        case,
+        subject,
+        cast(Label, label),
+        cast(Split, split) if split else None,
+        site,
+        age,
+        sex,
+        status,
+        reason,
+        int(slices),
+        float(seconds),
     )
 
 

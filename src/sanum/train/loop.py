@@ -50,8 +50,8 @@ def train(
 ) -> History:
     """Train `net` in place by Adam (Kingma and Ba 2015), in bfloat16 where the machine has it.
 
-    The same net, cases, schedule and seed on the same machine give the same weights to the bit, also when
-    the training was stopped between and resumed from `run.checkpoint`.
+    The same net, cases, schedule and seed on the same machine and number of threads give the same weights
+    to the bit, also when the training was stopped between and resumed from `run.checkpoint`.
 
     Raises:
         TrainingError: no slices, a loss that is not finite, or a checkpoint of another training.
@@ -60,6 +60,8 @@ def train(
     """
     device = pick_device(run.device)
     training, validation = map(Slices.of, split_subjects(cases, schedule.validation_share, seed))
+    if len(training) == 0:
+        raise TrainingError("no training slice: give at least one healthy case whose mask is not empty")
     nn.utils.convert_conv2d_weight_memory_format(net.to(device), torch.channels_last)
     optimiser = torch.optim.Adam(net.parameters(), lr=schedule.learning_rate, fused=True)
     identity = Identity(config_sha256(schedule), cases_sha256(cases), seed)

@@ -20,9 +20,11 @@ MIN_DICE = 0.90
 """Least overlap of the mapped brain mask with the template's. Brains laid on it rightly reach .91 to .97, with
 large tumours too; brains that the optimiser left upside down or back to front stay at .88 and below."""
 
-TURNS = ((0, 0.0), (0, 40.0), (0, -40.0), (2, 180.0), (1, 180.0), (0, 180.0))
-"""Starts in the order tried, as (world axis, degrees); the first that ends well is taken. One start finds a head
-that lies within about 30° of upright."""
+UPRIGHT = (0, 0.0)
+"""The first start, as (world axis, degrees): no turn. It finds a head within about 30° of upright."""
+
+TURNS = ((0, 40.0), (0, -40.0), (2, 180.0), (1, 180.0), (0, 180.0))
+"""Starts that are tried when the first one ends badly; then the highest mutual information wins."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,26 +58,26 @@ class Brain:
 def align(moving: Brain, fixed: Brain) -> Alignment:
     """Register `moving` to `fixed`: start from the masks' moments, then Mattes mutual information on two levels.
 
-    An implausible result is tried again from turned starts. Mattes et al., IEEE TMI 22, 2003. The metric takes every voxel of the two coarse levels (8 and 4 mm from a
-    template at 2 mm): a random share of so few leaves the optimiser lost in noise and is no faster. It runs on
-    one thread, because sums in another order give other bits.
+    Mattes et al., IEEE TMI 22, 2003. The metric takes every voxel of the two coarse levels (8 and 4 mm from a
+    template at 2 mm): a random share of so few leaves the optimiser lost in noise and is no faster. It is one
+    work unit, because sums in another order give other bits.
 
     Raises:
         PreparationError: the result is no plausible map of a brain onto the template.
     """
-    tried = []
-    for turn in TURNS:
-        found = _register(moving, fixed, turn)
-        if found is not None and _plausible(found):
-            return found
-        tried.append(found)
-    best = max((found for found in tried if found is not None), key=lambda found: found.dice, default=None)
-    facts = "" if best is None else f" (best overlap {best.dice:.2f}, volume ratio {best.determinant:.2f})"
-    low, high = DETERMINANT
-    raise PreparationError(
-        f"registration to the template failed{facts}, needed overlap {MIN_DICE} or more and ratio {low} to {high}; "
-        "is this a whole brain and nothing else, and does the brain mask fit it?"
-    )
+    found = _register(moving, fixed, UPRIGHT)
+    if found is None or not _plausible(found):
+        again = [_register(moving, fixed, turn) for turn in TURNS]
+        tried = [one for one in (found, *again) if one is not None]
+        found = max(tried, key=lambda one: one.metric, default=None)
+    if found is None or not _plausible(found):
+        facts = "" if found is None else f" (overlap {found.dice:.2f}, volume ratio {found.determinant:.2f})"
+        raise PreparationError(
+            f"registration to the template failed{facts}, needed overlap {MIN_DICE} or more and ratio "
+            f"{DETERMINANT[0]} to {DETERMINANT[1]}; is this a whole brain and nothing else, and does the brain mask "
+            "fit it?"
+        )
+    return found
 
 
 def _plausible(found: Alignment) -> bool:
@@ -86,7 +88,7 @@ def _register(moving: Brain, fixed: Brain, turn: tuple[int, float]) -> Alignment
     """One run from one start; None where the optimiser gives up."""
     sitk = _sitk()
     method = sitk.ImageRegistrationMethod()
-    method.SetNumberOfThreads(1)
+    method.SetNumberOfWorkUnits(1)
     method.SetMetricAsMattesMutualInformation(numberOfHistogramBins=32)
     method.SetMetricSamplingStrategy(method.NONE)
     method.SetMetricFixedMask(_near(fixed))

@@ -17,6 +17,9 @@ ONE_PIECE = 0.98
 IMAGE_BACKGROUND = 0.15
 """Least share of exact background in a picture of an extracted brain."""
 
+IMAGE_TISSUE = 0.005
+"""Least share of a picture that shows anything: even the vertex fills a hundredth of a slice."""
+
 CLEAR_BORDER = 0.5
 """Least share of the outer voxels that hold exactly the background value."""
 
@@ -80,7 +83,9 @@ def require_same_grid(name: str, mask: Scan, scan: Scan) -> None:
 
 def _image_brain(scan: Scan, tissue: Mask, clear: float) -> Mask:
     background = 1.0 - float(tissue.mean())
-    if background < IMAGE_BACKGROUND or clear < CLEAR_BORDER or not tissue.any():
+    if background > 1.0 - IMAGE_TISSUE:
+        raise PreparationError(f"{scan.source.path}: the picture is empty ({background:.1%} background)")
+    if background < IMAGE_BACKGROUND or clear < CLEAR_BORDER:
         raise PreparationError(
             f"{scan.source.path}: no brain mask given and the picture has no clear background "
             f"({background:.0%} of its pixels, {clear:.0%} of its border); {ADVICE}"

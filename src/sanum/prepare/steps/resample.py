@@ -46,8 +46,8 @@ def resample(
     weights = known[box].astype(np.float32)
     weighted = np.where(known[box], values[box], np.float32(0))
     if sigmas.any():
-        weights = ndimage.gaussian_filter(weights, sigmas, mode="constant", truncate=3.0)
-        weighted = ndimage.gaussian_filter(weighted, sigmas, mode="constant", truncate=3.0)
+        weights = ndimage.gaussian_filter(weights, sigmas, mode="nearest", truncate=3.0)
+        weighted = ndimage.gaussian_filter(weighted, sigmas, mode="nearest", truncate=3.0)
     window = _touched(box, to_voxel, target.shape)
     weight = _interpolate(weights, to_voxel, box, window, order=1)
     value = _interpolate(weighted, to_voxel, box, window, order=1)

@@ -1,0 +1,87 @@
+"""A brain is taken as given or as plainly extracted, and never guessed from a whole head."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from sanum.core.errors import GeometryError, PreparationError
+from sanum.core.grid import Grid
+from sanum.core.records import Scan, Source
+from sanum.prepare.steps.brain_mask import extracted_brain, given_brain
+from tests.phantoms import RAS_2MM, brain_scan, ellipsoid
+
+
+def as_scan(voxels: np.ndarray, grid: Grid, is_image: bool = False) -> Scan:
+    return Scan(voxels.astype(np.float32), grid, None, Source("made.nii.gz", "0" * 64), is_image)
+
+
+def test_an_extracted_brain_is_its_nonzero_region():
+    scan = brain_scan()
+    np.testing.assert_array_equal(extracted_brain(scan), scan.voxels != 0)
+
+
+def test_holes_and_negative_values_belong_to_the_brain():
+    scan = brain_scan()
+    voxels = scan.voxels.copy()
+    voxels[30:33, 30:33, 30:33] = 0.0
+    voxels[25:27, 40, 30] = -3.0
+    np.testing.assert_array_equal(extracted_brain(as_scan(voxels, scan.grid)), scan.voxels != 0)
+
+
+def test_the_background_need_not_be_zero():
+    scan = brain_scan()
+    voxels = np.where(scan.voxels == 0, -1024.0, scan.voxels)
+    np.testing.assert_array_equal(extracted_brain(as_scan(voxels, scan.grid)), scan.voxels != 0)
+
+
+def test_a_whole_head_is_refused_with_its_size():
+    grid = Grid((100, 120, 100), RAS_2MM)
+    head = ellipsoid(grid, (30, 20, 40), (85, 100, 90)) * 400.0
+    with pytest.raises(
+        PreparationError, match=r"not brain-extracted \(non-zero region 3\d\d\d ml\); give a `brain`"
+    ):
+        extracted_brain(as_scan(head, grid))
+
+
+def test_noise_around_a_brain_is_refused():
+    scan = brain_scan()
+    noise = np.random.default_rng(0).random(scan.voxels.shape) < 0.02
+    with pytest.raises(PreparationError, match="not brain-extracted"):
+        extracted_brain(as_scan(np.where(noise & (scan.voxels == 0), 9.0, scan.voxels), scan.grid))
+
+
+def test_a_constant_volume_is_refused():
+    scan = brain_scan()
+    with pytest.raises(PreparationError, match="not brain-extracted"):
+        extracted_brain(as_scan(np.zeros(scan.voxels.shape), scan.grid))
+
+
+def test_a_picture_needs_a_clear_background():
+    grid = Grid((40, 50, 1), np.eye(4))
+    disc = ellipsoid(grid, (20, 25, 0), (15, 20, 1))
+    ring = disc & ~ellipsoid(grid, (20, 25, 0), (3, 3, 1))
+    np.testing.assert_array_equal(extracted_brain(as_scan(ring * 90.0, grid, is_image=True)), disc)
+    full = np.random.default_rng(0).random(grid.shape)
+    with pytest.raises(PreparationError, match="no clear background"):
+        extracted_brain(as_scan(full, grid, is_image=True))
+    with pytest.raises(PreparationError, match="the picture is empty"):
+        extracted_brain(as_scan(np.zeros(grid.shape), grid, is_image=True))
+
+
+def test_a_given_mask_must_fit_the_scan():
+    scan = brain_scan()
+    mask = as_scan(scan.voxels > 0, scan.grid)
+    np.testing.assert_array_equal(given_brain(mask, scan), scan.voxels > 0)
+    moved = scan.grid.affine.copy()
+    moved[0, 3] += 1.0
+    with pytest.raises(
+        GeometryError, match=r"brain mask on Grid.* but phantom-0.nii.gz on Grid.*resample the mask"
+    ):
+        given_brain(dataclasses.replace(mask, grid=Grid(scan.grid.shape, moved)), scan)
+    with pytest.raises(PreparationError, match="brain mask is empty"):
+        given_brain(as_scan(np.zeros(scan.voxels.shape), scan.grid), scan)
+    with pytest.raises(PreparationError, match=r"holds \d+ ml, expected 500 to 2300"):
+        given_brain(as_scan(np.ones(scan.voxels.shape), scan.grid), scan)

@@ -1,0 +1,60 @@
+"""Scaling is monotone, reaches [0, 1], and refuses what has no contrast."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sanum.core.errors import PreparationError
+from sanum.prepare.steps.scale import landmarks, scale
+
+VALUES = np.random.default_rng(0).gamma(2.0, 300.0, (20, 20, 20)).astype(np.float32)
+MASK = np.random.default_rng(1).random(VALUES.shape) > 0.5
+
+
+def test_only_the_mask_decides():
+    spoiled = np.where(MASK, VALUES, 1e9).astype(np.float32)
+    assert landmarks(spoiled, MASK, "percentile") == landmarks(VALUES, MASK, "percentile")
+
+
+def test_percentiles_shrug_off_one_hot_voxel_and_minmax_does_not():
+    hot = VALUES.copy()
+    hot[tuple(np.argwhere(MASK)[0])] = 1e6
+    assert landmarks(hot, MASK, "percentile")[2] == pytest.approx(
+        landmarks(VALUES, MASK, "percentile")[2], rel=0.02
+    )
+    assert landmarks(hot, MASK, "minmax")[2] == 1e6
+
+
+@pytest.mark.parametrize("median", [None, 0.3, 0.5])
+def test_order_is_kept_and_ends_are_met(median):
+    marks = landmarks(VALUES, MASK, "percentile")
+    scaled = scale(VALUES, marks, median)
+    order = np.argsort(VALUES, axis=None)
+    assert (np.diff(scaled.ravel()[order]) >= 0).all()
+    assert scaled.dtype == np.float32
+    assert scaled.min() == 0.0
+    assert scaled.max() == 1.0
+    if median is not None:
+        assert np.median(scaled[MASK]) == pytest.approx(median, abs=0.01)
+
+
+def test_scanner_gain_and_offset_do_not_matter():
+    other = 3.7 * VALUES + 120
+    np.testing.assert_allclose(
+        scale(other, landmarks(other, MASK, "percentile"), 0.5),
+        scale(VALUES, landmarks(VALUES, MASK, "percentile"), 0.5),
+        atol=1e-4,
+    )
+
+
+def test_a_median_at_the_end_does_not_divide_by_zero():
+    scaled = scale(np.array([[[0.0, 0.0, 1.0]]], np.float32), (0.0, 0.0, 1.0), 0.5)
+    np.testing.assert_array_equal(scaled.ravel(), [0, 0, 1])
+
+
+def test_no_contrast_is_refused():
+    with pytest.raises(PreparationError, match="no contrast"):
+        landmarks(np.full((4, 4, 4), 5.0, np.float32), np.ones((4, 4, 4), bool), "percentile")
+    with pytest.raises(PreparationError, match="no voxel of the brain"):
+        landmarks(VALUES, np.zeros_like(MASK), "minmax")

@@ -1,0 +1,86 @@
+"""Real scans: brain-extracted ones are taken by both presets, whole heads are refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sanum.core.errors import PreparationError
+from sanum.core.grid import Grid
+from sanum.core.records import AnomalyMap, Scan, Source
+from sanum.prepare.pipeline import prepare
+from sanum.prepare.presets import Slices, Template
+from sanum.prepare.way_back import to_native
+
+pytestmark = pytest.mark.real
+
+EXTRACTED = {
+    "ds002748/sub-04/anat/sub-04_T1w.nii.gz": "T1w",
+    "oasis/1001_T1w.nii.gz": "T1w",
+    "brats2018/case_1_T1w.nii.gz": "T1w",
+    "mslub/patient07_FLAIR.nii.gz": "FLAIR",
+}
+HEADS = ("heads/chris_T1w.nii.gz", "heads/IXI012-HH-1211_T1w.nii.gz", "nichart/Subj5_FLAIR.nii.gz")
+
+
+def read(path: Path) -> Scan:
+    """Through SimpleITK, so that this room's tests need no other room; its world is LPS."""
+    import SimpleITK
+
+    image = SimpleITK.ReadImage(str(path), SimpleITK.sitkFloat32)
+    affine = np.eye(4)
+    affine[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
+    affine[:3, 3] = image.GetOrigin()
+    voxels = SimpleITK.GetArrayFromImage(image).transpose(2, 1, 0)
+    return Scan(
+        np.ascontiguousarray(voxels),
+        Grid(voxels.shape, np.diag([-1.0, -1, 1, 1]) @ affine),
+        None,
+        Source(str(path), ""),
+    )
+
+
+@pytest.mark.parametrize(("name", "modality"), EXTRACTED.items())
+def test_extracted_brains_fit_the_template(real_data, name, modality):
+    case = prepare({modality: read(real_data / name)}, Template((modality,)), case="c", subject="s")
+    facts = {step.name: step.facts for step in case.steps}
+    assert case.voxels.shape == (1, 128, 128, 96)
+    assert facts["align"]["dice"] > 0.93
+    assert facts["align"]["start_turn_degrees"] == 0.0
+    if modality == "T1w":
+        assert facts["quality"]["T1w"]["white"] > 1.3 * facts["quality"]["T1w"]["grey"]
+
+
+@pytest.mark.parametrize(("name", "modality"), EXTRACTED.items())
+def test_extracted_brains_give_slices_that_map_back(real_data, name, modality):
+    scan = read(real_data / name)
+    case = prepare({modality: scan}, Slices((modality,)), case="c", subject="s")
+    assert 60 <= case.mask.any(axis=(0, 1)).sum() <= 100
+    back = to_native(AnomalyMap("c", np.where(case.mask, case.voxels[0], np.nan), case.grid, "x"), case)
+    shown = ~np.isnan(back.values)
+    assert np.corrcoef(back.values[shown], scan.voxels[shown])[0, 1] > 0.9
+
+
+@pytest.mark.parametrize("name", HEADS)
+@pytest.mark.parametrize("preset", [Slices, Template])
+def test_whole_heads_are_refused(real_data, name, preset):
+    modality = "FLAIR" if "FLAIR" in name else "T1w"
+    with pytest.raises(PreparationError, match=r"not brain-extracted \(non-zero region \d+ ml\)"):
+        prepare({modality: read(real_data / name)}, preset((modality,)), case="c", subject="s")
+
+
+def test_flair_given_as_t1w_is_refused(real_data):
+    flair = read(real_data / "mslub/patient07_FLAIR.nii.gz")
+    with pytest.raises(PreparationError, match="looks like T2w or FLAIR"):
+        prepare({"T1w": flair}, Template(), case="c", subject="s")
+
+
+def test_the_literal_rule_drops_every_slice_of_this_scanner(real_data):
+    """Its field of view is so wide that even the fullest slice is more than 70 % background."""
+    scan = read(real_data / "ds002748/sub-04/anat/sub-04_T1w.nii.gz")
+    with pytest.raises(
+        PreparationError, match="no slice is left of 181: 54 trimmed at the ends, 127 dropped"
+    ):
+        prepare({"T1w": scan}, Slices(scaling="minmax", crop="full"), case="c", subject="s")
