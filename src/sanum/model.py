@@ -26,7 +26,7 @@ from sanum.prepare.presets import (
 
 _CALIBRATION = "calibration/"
 _HEALTHY = ("scores", "map_levels")
-_HEALTHY_PARTS = ("slice_scores", "finding_scores")
+_HEALTHY_PARTS = ("slice_scores", "finding_scores", "place_mean", "place_std")
 _STATE = "state/"
 
 
@@ -180,7 +180,7 @@ def _read_calibration(header: Mapping[str, Any], arrays: Mapping[str, Any], path
             groups=tuple(kept.get("groups", ())),
             control=kept.get("control", "family-wise"),
             **{name: part[name] for name in _HEALTHY},
-            **{name: part.get(name) for name in _HEALTHY_PARTS},
+            **{name: part[name] for name in _HEALTHY_PARTS if name in part},
         )
     except (KeyError, TypeError, ConfigError) as error:
         raise ModelFileError(f"{path}: the calibration is not understood ({error})") from error

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sanum.core.errors import CohortError
-from sanum.evaluate.metrics import auroc, average_precision, bootstrap
+from sanum.evaluate.metrics import auroc, average_precision
 
 
 def test_auroc_is_the_share_of_ordered_pairs():
@@ -29,28 +29,3 @@ def test_one_class_has_no_figure():
         auroc(np.zeros(3), np.ones(3, bool))
     with pytest.raises(CohortError, match="marked lesion"):
         average_precision(np.zeros(3), np.zeros(3, bool))
-
-
-def test_the_bootstrap_draws_subjects_with_all_their_cases():
-    seen = []
-
-    def statistic(drawn):
-        seen.append(sorted(drawn))
-        return float(len(drawn))
-
-    bootstrap(statistic, ["a", "a", "b"], draws=50, seed=0)
-    assert all(drawn.count(0) == drawn.count(1) for drawn in seen)
-
-
-def test_the_interval_covers_the_mean_about_as_often_as_it_says():
-    rng = np.random.default_rng(1)
-    hits = 0
-    for trial in range(200):
-        sample = rng.normal(size=30)
-
-        def statistic(drawn, sample=sample):
-            return float(sample[list(drawn)].mean())
-
-        interval = bootstrap(statistic, [str(i) for i in range(30)], draws=200, seed=trial)
-        hits += interval.low <= 0.0 <= interval.high
-    assert 0.87 < hits / 200 <= 1.0

@@ -14,6 +14,7 @@ from sanum.calibrate.rules import MIN_SCORES, threshold
 from sanum.core.errors import CalibrationError
 from sanum.core.grid import Grid
 from sanum.core.records import MAP_QUANTILES, AnomalyMap, Calibration, FindingControl, Grouping, Rule, Summary
+from sanum.core.units import Volume
 
 KEPT_QUANTILE = 0.98
 """Of each healthy map only the voxels above this quantile are kept until the finding level is known."""
@@ -72,10 +73,12 @@ def calibration_from_maps(
     """
     wanted = promises or Promises()
     subjects: dict[str, _Subject] = {}
+    places = _Places()
     for entry in maps:
         case = entry if isinstance(entry, HealthyMap) else HealthyMap(*entry)
         if case.subject not in subjects:
             subjects[case.subject] = _Subject.of(case, summary)
+            places.add(case.scored)
     if len(subjects) < MIN_SCORES:
         raise CalibrationError(
             f"{len(subjects)} held-out healthy subject(s); calibration needs at least {MIN_SCORES} "
@@ -86,6 +89,7 @@ def calibration_from_maps(
     threshold(scores, rule)
     levels = np.array([subject.levels for subject in ordered])
     grouping = wanted.grouping
+    place_mean, place_std = places.mean_and_std()
     return Calibration(
         scores,
         summary,
@@ -98,6 +102,8 @@ def calibration_from_maps(
         slice_scores=_padded([subject.slices for subject in ordered]),
         finding_scores=_padded(_finding_scores(ordered, levels)),
         control=wanted.control,
+        place_mean=place_mean,
+        place_std=place_std,
     )
 
 
@@ -146,6 +152,41 @@ class _Peaks:
         values.ravel()[self.places] = self.values
         found = findings(AnomalyMap("", values, self.grid, ""), level, is_image=self.is_image)
         return np.array([one.excess for one in found], float)
+
+
+class _Places:
+    """Mean and spread of healthy maps at each place of a common grid (Welford 1962), one map in memory."""
+
+    def __init__(self) -> None:
+        self._grid: Grid | None = None
+        self._common = True
+        self._count: NDArray[np.int32] = np.empty(0, np.int32)
+        self._mean: NDArray[np.float32] = np.empty(0, np.float32)
+        self._squares: NDArray[np.float32] = np.empty(0, np.float32)
+
+    def add(self, found: AnomalyMap) -> None:
+        """Take one more subject's map, while all lie on one grid."""
+        if self._grid is None:
+            self._grid = found.grid
+            self._count = np.zeros(found.grid.shape, np.int32)
+            self._mean, self._squares = np.zeros((2, *found.grid.shape), np.float32)
+        self._common = self._common and found.grid.same_as(self._grid)
+        if not self._common:
+            return
+        known = ~np.isnan(found.values)
+        self._count += known
+        offset = np.where(known, found.values - self._mean, np.float32(0.0))
+        self._mean += offset / np.maximum(self._count, 1)
+        self._squares += offset * np.where(known, found.values - self._mean, np.float32(0.0))
+
+    def mean_and_std(self) -> tuple[Volume | None, Volume | None]:
+        """Both (I, J, K), NaN where fewer than two subjects have a value; None without a common grid."""
+        if not self._common:
+            return None, None
+        known = self._count >= 2
+        spread = np.sqrt(self._squares / np.maximum(self._count - 1, 1))
+        nothing = np.float32(np.nan)
+        return np.where(known, self._mean, nothing), np.where(known, spread, nothing)
 
 
 def _finding_scores(subjects: list[_Subject], levels: NDArray[np.float64]) -> list[NDArray[np.float64]]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sanum.core.records import Calibration
+if TYPE_CHECKING:
+    from sanum.core.records import Calibration
 
 
 def run(

@@ -68,7 +68,9 @@ def training_progress() -> Iterator[Callable[[Progress], None]]:
 
 def _log_epoch(report: Progress) -> None:
     if report.epoch_ended:
-        print(f"epoch {report.epoch} of {report.epochs}: {_training_note(report)}", file=sys.stderr, flush=True)
+        print(
+            f"epoch {report.epoch} of {report.epochs}: {_training_note(report)}", file=sys.stderr, flush=True
+        )
 
 
 def _training_note(report: Progress) -> str:

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from sanum.core.errors import StorageError
+from sanum.core.names import DICOM_SUFFIXES, SCAN_SUFFIXES
+
+_TEXT_HEADER_BYTES = 2**20
 
 
 @contextlib.contextmanager
@@ -79,6 +83,45 @@ def file_sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def content_sha256(path: Path) -> str:
+    """SHA-256 of everything that a scan is made of, hexadecimal.
+
+    That is one file, a header with its detached voxels, or all files of a folder whatever their names.
+    """
+    if path.is_dir():
+        return json_sha256(sorted(file_sha256(file) for file in path.rglob("*") if file.is_file()))
+    data = detached_data(path)
+    if data is None or not data.is_file():
+        return file_sha256(path)
+    return json_sha256([file_sha256(path), file_sha256(data)])
+
+
+def detached_data(path: Path) -> Path | None:
+    """The file of voxels that a NRRD or MetaImage header (.nhdr, .mhd) names; None for any other file."""
+    if path.suffix.lower() not in (".nhdr", ".mhd"):
+        return None
+    with path.open("rb") as stream:
+        text = stream.read(_TEXT_HEADER_BYTES).decode("latin-1")
+    named = re.search(r"^(?:data ?file:|ElementDataFile *=)[ \t]*(.+?)[ \t\r]*$", text, re.MULTILINE)
+    return None if named is None or named.group(1) == "LOCAL" else path.parent / named.group(1)
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a file starts as every DICOM file does; a folder, whether some file right inside it does."""
+    if path.is_dir():
+        return any(is_dicom(file) for file in sorted(path.iterdir()) if _may_be_dicom(file))
+    try:
+        with path.open("rb") as stream:
+            return stream.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
+
+
+def _may_be_dicom(file: Path) -> bool:
+    other = file.name.lower().endswith(SCAN_SUFFIXES) and not file.name.lower().endswith(DICOM_SUFFIXES)
+    return not other and not file.name.startswith(".") and file.is_file()
 
 
 def json_sha256(value: Any) -> str:

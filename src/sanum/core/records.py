@@ -211,6 +211,9 @@ class Calibration:
         finding_scores: (n, most findings) excess of each finding of each subject, NaN where it has none;
             infinite where a healthy map was too wild to be measured.
         control: what is promised about the several findings of one case.
+        place_mean: (I, J, K) mean of the healthy maps at each place of the common model grid, NaN where fewer than
+            two subjects have it; None where cases lie on different grids.
+        place_std: (I, J, K) their standard deviation.
     """
 
     scores: NDArray[np.float64]
@@ -224,6 +227,8 @@ class Calibration:
     slice_scores: NDArray[np.float64] | None = None
     finding_scores: NDArray[np.float64] | None = None
     control: FindingControl = "family-wise"
+    place_mean: Volume | None = None
+    place_std: Volume | None = None
 
 
 MAP_QUANTILES = (0.5, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9999)
@@ -247,6 +252,9 @@ class Finding:
         p_value: against the findings of healthy subjects, by the calibration's control; None where the
             calibration holds no healthy findings.
         significant: whether p_value is at most the level; None without a p-value.
+        region: what lies near the peak, in words; "" where the scan was not brought onto the template.
+        healthy_mean: mean of the healthy maps at the place of the peak; None where it is not known.
+        healthy_std: their standard deviation there.
     """
 
     rank: int
@@ -259,6 +267,16 @@ class Finding:
     excess: float | None = None
     p_value: float | None = None
     significant: bool | None = None
+    region: str = ""
+    healthy_mean: float | None = None
+    healthy_std: float | None = None
+
+    @property
+    def deviations(self) -> float | None:
+        """How many healthy standard deviations the peak lies above the healthy mean at its place."""
+        if self.healthy_mean is None or not self.healthy_std:
+            return None
+        return (self.peak_score - self.healthy_mean) / self.healthy_std
 
 
 @dataclass(frozen=True)

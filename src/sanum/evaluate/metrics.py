@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,31 +46,3 @@ def average_precision(scores: NDArray[np.floating], lesion: NDArray[np.bool_]) -
     if not lesion.any():
         raise CohortError("average precision needs marked lesion pixels; none lie inside the masks")
     return float(average_precision_score(lesion, scores))
-
-
-def bootstrap(
-    statistic: Callable[[Sequence[int]], float], subjects: Sequence[str], *, draws: int, seed: int
-) -> Estimate:
-    """Percentile interval (95 %) of `statistic` over subjects drawn with replacement.
-
-    Args:
-        statistic: takes indices into the cases and gives a figure; draws on which it is undefined
-            (CohortError) are left out.
-        subjects: subject of each case; a drawn subject brings all its cases.
-        draws: number of bootstrap samples.
-        seed: of the draws.
-    """
-    cases_of: dict[str, list[int]] = {}
-    for index, subject in enumerate(subjects):
-        cases_of.setdefault(subject, []).append(index)
-    groups = list(cases_of.values())
-    rng = np.random.default_rng(seed)
-    values = []
-    for _ in range(draws):
-        drawn = [index for group in rng.integers(0, len(groups), len(groups)) for index in groups[group]]
-        try:
-            values.append(statistic(drawn))
-        except CohortError:
-            continue
-    low, high = np.quantile(values, [0.025, 0.975]) if values else (np.nan, np.nan)
-    return Estimate(statistic(range(len(subjects))), float(low), float(high))

@@ -11,7 +11,7 @@ from sanum.core.errors import CohortError
 
 BINS = 8192
 """Bins of the score. Half lie where all pixels are dense, half where lesion pixels are; the loss is stated as
-bounds of the average precision, and is below 1e-4 on maps with many distinct values."""
+bounds of the average precision, a few 1e-4 apart on maps with many distinct values."""
 
 Counts = NDArray[np.float64]
 

@@ -38,7 +38,7 @@ class Decided:
 
 
 @dataclass(frozen=True, eq=False)
-class Tested:
+class Outcome:
     """A test set after scoring.
 
     Attributes:
@@ -208,6 +208,9 @@ class Evaluation:
         said += self._pixel_lines() + self._lesion_lines()
         if self.uniformity is not None:
             said.append(f"p-values of healthy cases uniform: p = {self.uniformity:.3f} (small is suspicious)")
+        alike = self.facts.get("lookalikes_across_splits")
+        if alike:
+            said.append(f"CAUTION, pairs across splits that may show one head, look at them: {alike}")
         said.append(f"intervals: 95 %, {self.draws} bootstraps over subjects, seed {self.seed}; rates exact")
         return said
 
@@ -232,7 +235,7 @@ class Evaluation:
         ]
 
 
-def summarize(tested: Tested, *, draws: int, seed: int) -> Evaluation:
+def summarize(tested: Outcome, *, draws: int, seed: int) -> Evaluation:
     """Compute every figure that the test set has an answer to.
 
     Raises:
@@ -266,7 +269,7 @@ def summarize(tested: Tested, *, draws: int, seed: int) -> Evaluation:
     )
 
 
-def _decision(tested: Tested, one: Decided) -> DecisionFigures:
+def _decision(tested: Outcome, one: Decided) -> DecisionFigures:
     lesion = tested.lesion
     sites = np.array([case.subject.site or "" for case in tested.cases])
     by_site = {
@@ -292,7 +295,7 @@ def _auroc(
     return interval(weighted_auroc(scores, abnormal), weights)
 
 
-def _slice_auroc(tested: Tested, weights: NDArray[np.float64]) -> dict[str, Estimate]:
+def _slice_auroc(tested: Outcome, weights: NDArray[np.float64]) -> dict[str, Estimate]:
     table = np.concatenate([case.slices for case in tested.cases])
     case_of = np.repeat(np.arange(len(tested.cases)), [len(case.slices) for case in tested.cases])
     figures = {}
@@ -303,7 +306,7 @@ def _slice_auroc(tested: Tested, weights: NDArray[np.float64]) -> dict[str, Esti
     return figures
 
 
-def _pixels(tested: Tested, weights: NDArray[np.float64]) -> PixelFigures:
+def _pixels(tested: Outcome, weights: NDArray[np.float64]) -> PixelFigures:
     counts = tested.pixel_counts()
     own = np.array([case.average_precision for case in tested.cases])
     names = list(tested.cases[0].dices)
@@ -326,7 +329,7 @@ def _pixels(tested: Tested, weights: NDArray[np.float64]) -> PixelFigures:
     )
 
 
-def _lesions(tested: Tested, weights: NDArray[np.float64]) -> LesionFigures:
+def _lesions(tested: Outcome, weights: NDArray[np.float64]) -> LesionFigures:
     found = froc([case.regions for case in tested.cases], tested.sweep, weights)
     curve = np.stack([found.false_findings, found.sensitivity, found.sensitivity_iou], axis=1)
     return LesionFigures(
@@ -337,7 +340,7 @@ def _lesions(tested: Tested, weights: NDArray[np.float64]) -> LesionFigures:
     )
 
 
-def _strata(tested: Tested, weights: NDArray[np.float64]) -> list[StratumFigures]:
+def _strata(tested: Outcome, weights: NDArray[np.float64]) -> list[StratumFigures]:
     lesion, own = tested.lesion, np.array([case.average_precision for case in tested.cases])
     scores, abnormal = tested.scores["model"], tested.decided[0].abnormal
     figures = []

@@ -14,12 +14,24 @@ from markupsafe import Markup
 from sanum.core.records import NOTICE
 
 
-def render(template: str, **values: Any) -> str:
-    """Fill a template of this room, escaping every value; what is no UTF-8 becomes a question mark."""
+def render(template: str, script: str = "", **values: Any) -> str:
+    """Fill a template of this room, escaping every value; what is no UTF-8 becomes a question mark.
+
+    Args:
+        template: name of a file in `templates`.
+        script: the only script that the page may run, written into it by the template; none by default.
+        values: what the template asks for.
+    """
     text = (
         _templates()
         .get_template(template)
-        .render(style=Markup(style()), policy=content_policy(), notice=NOTICE, **values)
+        .render(
+            style=Markup(style()),
+            policy=content_policy(script),
+            script=Markup(script),
+            notice=NOTICE,
+            **values,
+        )
     )
     return text.encode("utf-8", "replace").decode("utf-8")
 
@@ -29,6 +41,11 @@ def inline_png(picture: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(picture).decode("ascii")
 
 
+def inline_svg(picture: bytes) -> str:
+    """An SVG as a data address."""
+    return "data:image/svg+xml;base64," + base64.b64encode(picture).decode("ascii")
+
+
 @cache
 def style() -> str:
     """The style sheet that all pages share."""
@@ -36,10 +53,14 @@ def style() -> str:
 
 
 @cache
-def content_policy() -> str:
-    """Content security policy of a page: inline pictures and the one style sheet, nothing else."""
-    digest = base64.b64encode(hashlib.sha256(style().encode()).digest()).decode("ascii")
-    return f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'"
+def content_policy(script: str = "") -> str:
+    """Content security policy of a page: inline pictures, the one style sheet and `script`, nothing else."""
+    policy = f"default-src 'none'; img-src data:; style-src '{_digest(style())}'; base-uri 'none'"
+    return f"{policy}; script-src '{_digest(script)}'" if script else policy
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
 
 
 def number(value: Any) -> str:
@@ -76,5 +97,7 @@ def _templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=number, plain=plain, label=label, inline_png=inline_png)
+    environment.filters.update(
+        number=number, plain=plain, label=label, inline_png=inline_png, inline_svg=inline_svg
+    )
     return environment

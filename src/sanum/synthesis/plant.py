@@ -131,7 +131,13 @@ def radius_of(voxels: Tensor, brain: Tensor) -> Tensor:
 def swollen(healthy: Tensor, soft: Tensor, reach: Tensor) -> Tensor:
     """Tissue pushed outward from a lesion (mass effect) by up to `reach` (N,) voxels."""
     pressure = _smoothed(soft)
-    slope = torch.cat(torch.gradient(pressure, dim=(2, 3, 4)), dim=1)
+    slope = torch.cat(
+        [
+            torch.gradient(pressure, dim=axis)[0] if pressure.shape[axis] > 1 else torch.zeros_like(pressure)
+            for axis in (2, 3, 4)
+        ],
+        dim=1,
+    )
     steepest = slope.norm(dim=1, keepdim=True).amax(dim=(1, 2, 3, 4), keepdim=True).clamp_min(1e-6)
     inward = slope / steepest * spread(reach)
     size = healthy.shape[2:]

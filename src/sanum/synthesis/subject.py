@@ -69,7 +69,7 @@ def make_subject(
     how = variation or Variation()
     rng = np.random.default_rng(seed)
     coordinates = _warped_coordinates(grid, how, rng)
-    voxels = ndimage.map_coordinates(template * brain, coordinates, order=1)
+    voxels: NDArray[np.floating] = ndimage.map_coordinates(template * brain, coordinates, order=1)
     inside = ndimage.map_coordinates(brain.astype(np.float32), coordinates, order=1) > 0.5
     voxels = (voxels / voxels.max()) ** rng.uniform(1 - how.gamma, 1 + how.gamma)
     lesion = np.zeros(grid.shape, bool)
@@ -99,11 +99,12 @@ def lesion_shape(brain: Mask, grid: Grid, size_ml: float, rng: np.random.Generat
     return shape
 
 
-def _painted(voxels: NDArray[np.float64], lesion: Mask, rng: np.random.Generator) -> NDArray[np.float64]:
+def _painted(voxels: NDArray[np.floating], lesion: Mask, rng: np.random.Generator) -> NDArray[np.floating]:
     """Darker or brighter than any healthy tissue around, with a soft edge."""
-    edge = ndimage.gaussian_filter(lesion.astype(np.float64), 0.7)
-    level = rng.choice([0.25, 1.25])
-    return voxels * (1 - edge) + level * edge
+    edge: NDArray[np.floating] = ndimage.gaussian_filter(lesion.astype(np.float64), 0.7)
+    level = float(rng.choice([0.25, 1.25]))
+    painted: NDArray[np.floating] = voxels * (1 - edge) + level * edge
+    return painted
 
 
 def _warped_coordinates(grid: Grid, how: Variation, rng: np.random.Generator) -> NDArray[np.float64]:

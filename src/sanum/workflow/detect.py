@@ -15,15 +15,17 @@ from typing import Any
 import sanum
 from sanum.calibrate.findings import finding_level, findings, map_scale
 from sanum.calibrate.groups import Person
-from sanum.calibrate.judge import control_sentence, judge_findings, judge_slices
+from sanum.calibrate.judge import control_sentence, healthy_at, judge_findings, judge_slices
 from sanum.calibrate.rules import decide
 from sanum.cohort.table import Row
 from sanum.core.errors import CalibrationError, ScanError
 from sanum.core.files import atomic_folder, write_json, write_text
-from sanum.core.records import Detection, Prepared, Provenance, Scan
+from sanum.core.records import Calibration, Detection, Finding, Prepared, Provenance, Scan
 from sanum.formats import modality_of, scan_stem, write_map
 from sanum.model import Model, load
+from sanum.prepare.presets import Preparation, Template
 from sanum.prepare.way_back import to_native
+from sanum.workflow.cohort_report import write_cohort_report
 from sanum.workflow.executor import default_workers, map_cases
 from sanum.workflow.prepare import prepare_scans, read_row
 
@@ -66,9 +68,7 @@ class _Job:
     folder: Path
 
 
-def detect(
-    model: Model, row: Row, *, on_stage: Callable[[str], None] = lambda stage: None
-) -> CaseDetection:
+def detect(model: Model, row: Row, *, on_stage: Callable[[str], None] = lambda stage: None) -> CaseDetection:
     """Judge one case. A scan that can't be judged is refused with the reason, never called normal.
 
     Args:
@@ -107,8 +107,13 @@ def detect(
         threshold=decision.threshold,
         p_value=decision.p_value,
         rule=calibration.rule,
-        findings=judge_findings(
-            findings(native, finding_level(calibration), is_image=prepared.is_image), calibration, who
+        findings=_placed(
+            judge_findings(
+                findings(native, finding_level(calibration), is_image=prepared.is_image), calibration, who
+            ),
+            prepared,
+            model.preparation,
+            calibration,
         ),
         anomaly_map=native,
         map_scale=map_scale(calibration),
@@ -120,6 +125,22 @@ def detect(
         scan=scan,
         card=model.card,
     )
+
+
+def _placed(
+    found: tuple[Finding, ...], prepared: Prepared, preparation: Preparation, calibration: Calibration
+) -> tuple[Finding, ...]:
+    """Findings with what is near and what healthy maps show there, where all scans lie on the template."""
+    if not isinstance(preparation, Template):
+        return found
+    from sanum.report.regions import region_name
+
+    placed = []
+    for one in found:
+        i, j, k = (float(value) for value in (prepared.to_model @ [*one.peak_mm, 1.0])[:3])
+        mean, std = healthy_at((i, j, k), prepared.grid, calibration)
+        placed.append(replace(one, region=region_name((i, j, k)), healthy_mean=mean, healthy_std=std))
+    return tuple(placed)
 
 
 def detect_file(
@@ -147,7 +168,7 @@ def file_row(path: Path, modalities: tuple[str, ...], modality: str | None = Non
         raise ScanError(
             f"{path}: the model needs {', '.join(modalities)} of each case; give a cohort table with these columns"
         )
-    stem = scan_stem(path)
+    stem = scan_stem(path.absolute())
     shown = modality or modality_of(path) or modalities[0]
     return Row(case=stem, subject=stem, scans={shown: path})
 
@@ -178,6 +199,7 @@ def detect_rows(
             on_done(line)
     ordered = [lines[row.case] for row in rows]
     write_text(out / "detections.tsv", _table(ordered))
+    write_cohort_report(out, model=_loaded(model_path).name)
     return ordered
 
 

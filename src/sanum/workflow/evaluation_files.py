@@ -14,22 +14,35 @@ from sanum.evaluate.summary import Evaluation, Outcome
 
 
 def write_evaluation(result: Evaluation, tested: Outcome, out: Path) -> None:
-    """Write `evaluation.json`, `cases.tsv` and the figures.
+    """Write `evaluation.json`, `cases.tsv`, the figures as SVG, and `evaluation.html` over all of them.
 
     Raises:
         StorageError: the folder can't be written.
     """
-    from sanum.report.evaluation import roc_figure, score_histogram
+    from sanum.report.evaluation_page import evaluation_page
 
     write_json(out / "evaluation.json", plain(result))
     write_text(out / "cases.tsv", _case_table(tested))
-    lesion, scores = tested.lesion, tested.scores["model"]
-    if lesion.all() or not lesion.any():
-        return
-    figures = {"scores.png": score_histogram(scores, lesion), "roc.png": roc_figure(scores, lesion)}
-    for name, picture in figures.items():
+    pictures = figures(result, tested)
+    for name, picture in pictures.items():
         with atomic_path(out / name) as partial:
             partial.write_bytes(picture)
+    write_text(out / "evaluation.html", evaluation_page(plain(result), pictures))
+
+
+def figures(result: Evaluation, tested: Outcome) -> dict[str, bytes]:
+    """The figures as SVG by file name; one that the test set has no answer to is left out."""
+    from sanum.report.curves import froc_figure, p_value_figure, roc_svg, score_figure
+
+    lesion, scores = tested.lesion, tested.scores["model"]
+    found = {"scores.svg": score_figure(scores, lesion, None)}
+    if "model" in result.case_auroc:
+        found["roc.svg"] = roc_svg(scores, lesion, str(result.case_auroc["model"]))
+    if len(result.healthy_p_values) > 1:
+        found["p-values.svg"] = p_value_figure(result.healthy_p_values, result.calibration_subjects)
+    if result.lesions is not None:
+        found["froc.svg"] = froc_figure(result.lesions.curve)
+    return found
 
 
 def plain(result: object) -> dict[str, object]:

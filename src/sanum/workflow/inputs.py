@@ -8,7 +8,8 @@ from pathlib import Path
 from sanum.cohort.discover import discover
 from sanum.cohort.table import Row, read_cohort
 from sanum.core.errors import CohortError, ScanError
-from sanum.formats import is_scan
+from sanum.core.files import is_dicom
+from sanum.formats import is_scan, split_part, with_part
 from sanum.workflow.detect import file_row
 
 
@@ -18,20 +19,22 @@ def gather(
     *,
     modality: str | None = None,
     split: str | None = None,
+    series: str | None = None,
 ) -> list[Row]:
-    """One row a case from volumes, images, folders and cohort tables.
+    """One row a case from volumes, images, DICOM folders, other folders and cohort tables.
 
     Args:
         inputs: paths that exist.
         modalities: what the model needs of each case.
         modality: what single files show, where their names do not tell; the model's by default.
         split: only this split of tables.
+        series: number or UID ending of the series in every DICOM input.
 
     Raises:
         ScanError: a path does not exist or is nothing that can be read.
         CohortError: two inputs lead to the same case name, or nothing was found.
     """
-    rows = [row for path in inputs for row in _rows(path, modalities, modality, split)]
+    rows = [row for path in inputs for row in _rows(path, modalities, modality, split, series)]
     seen: dict[str, Row] = {}
     for row in rows:
         if row.case in seen:
@@ -45,15 +48,20 @@ def gather(
     return rows
 
 
-def _rows(path: Path, modalities: tuple[str, ...], modality: str | None, split: str | None) -> list[Row]:
+def _rows(
+    path: Path, modalities: tuple[str, ...], modality: str | None, split: str | None, series: str | None
+) -> list[Row]:
+    file = split_part(path)[0]
+    if is_dicom(file) or (file.is_file() and is_scan(file)):
+        return [file_row(with_part(path, series), modalities, modality)]
+    if series is not None:
+        raise ScanError(f"{path}: a series can be chosen in DICOM files only; in a table write PATH#{series}")
     if path.is_dir():
         single = modalities[0] if len(modalities) == 1 else None
         return list(discover(path, modality=modality or single))
-    if not path.exists():
+    if not file.exists():
         raise ScanError(f"{path}: no such file or folder")
     if path.suffix == ".tsv":
         cohort = read_cohort(path)
         return [row for row in cohort if split is None or row.split == split]
-    if not is_scan(path):
-        raise ScanError(f"{path}: not a scan, folder or cohort table (.tsv)")
-    return [file_row(path, modalities, modality)]
+    raise ScanError(f"{path}: not a scan, folder or cohort table (.tsv)")

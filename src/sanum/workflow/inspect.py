@@ -8,14 +8,22 @@ from typing import Any
 from sanum.core.errors import SanumError
 
 
-def inspect(path: Path) -> dict[str, Any]:
+def inspect(path: Path, series: str | None = None) -> dict[str, Any]:
     """Facts of a model file, a prepared store, or a scan's header, as plain JSON.
+
+    Args:
+        path: file, store or DICOM folder.
+        series: number or UID ending of a DICOM series.
 
     Raises:
         SanumError: nothing of these.
     """
-    from sanum.formats import inspect_scan, is_scan
+    from sanum.core.files import is_dicom
+    from sanum.formats import inspect_scan, is_scan, split_part, with_part
 
+    file = split_part(path)[0]
+    if is_dicom(file) or (file.is_file() and is_scan(file)):
+        return {"scan": str(path), **inspect_scan(with_part(path, series))}
     if path.is_dir():
         from sanum.prepare.presets import preparation_to_dict
         from sanum.prepare.store import Store
@@ -34,6 +42,4 @@ def inspect(path: Path) -> dict[str, Any]:
         from sanum.core.header import read_header
 
         return {"model": str(path), **read_header(path)}
-    if is_scan(path):
-        return {"scan": str(path), **inspect_scan(path)}
     raise SanumError(f"{path}: not a model file, a prepared store or a scan")

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from sanum.cohort.table import Cohort, Row
 from sanum.core.errors import SanumError, ScanError, StorageError
-from sanum.core.files import file_sha256, json_sha256
+from sanum.core.files import content_sha256, json_sha256
+from sanum.core.names import split_part, with_part
 from sanum.core.records import Prepared, Scan
 from sanum.formats import read_mask, read_scan
 from sanum.prepare.presets import Preparation, preparation_sha256
@@ -139,10 +140,16 @@ def _content_key(row: Row, preparation: Preparation) -> str:
     paths = [row.scans[name] for name in preparation.modalities if name in row.scans]
     paths += [path for path in (row.brain, row.lesion) if path is not None]
     try:
-        hashes = [file_sha256(path) for path in paths]
+        hashes = [_part_sha256(path) for path in paths]
     except OSError as error:
         raise SanumError(f"{error.filename}: can't be read ({error.strerror})") from error
     return json_sha256([preparation_sha256(preparation), hashes, _fields(row)])
+
+
+def _part_sha256(path: Path) -> str:
+    """Hash of a file or DICOM folder, with the part that is meant, if any."""
+    file, part = split_part(path)
+    return str(with_part(Path(content_sha256(file)), part))
 
 
 def _fields(row: Row) -> dict[str, str]:

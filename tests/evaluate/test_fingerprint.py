@@ -1,0 +1,70 @@
+"""The same picture is found under another name; different pictures are not."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from sanum.evaluate.fingerprint import SAME, Fingerprint, look, seen_before, twins
+from tests.phantoms import prepared_case
+
+
+def a_head(seed: int):
+    """A disc with smooth random inner structure, of its own for each seed."""
+    case = prepared_case(seed, shape=(64, 64, 1))
+    rng = np.random.default_rng(seed)
+    inner = ndimage.gaussian_filter(rng.normal(size=(64, 64)), 3.0)
+    voxels = 0.5 + 0.3 * inner / np.abs(inner).max()
+    return replace(case, voxels=np.where(case.mask, voxels[..., None], 0.0)[None].astype(np.float32))
+
+
+def copies(case):
+    noise = 0.02 * np.random.default_rng(9).normal(size=case.voxels.shape)
+    yield case.voxels**1.2
+    yield np.where(case.mask, case.voxels + noise, 0.0)
+    yield np.round(case.voxels * 32) / 32
+
+
+def test_copies_look_the_same_and_other_heads_do_not():
+    case = a_head(0)
+    own = look(case)
+    for copy in copies(case):
+        assert own @ look(replace(case, voxels=copy.astype(np.float32))) > SAME
+    assert max(own @ look(a_head(seed)) for seed in range(1, 20)) < SAME
+
+
+def test_twins_are_named_across_splits_only():
+    first, second, third = (look(a_head(seed)) for seed in (0, 0, 1))
+    prints = [
+        Fingerprint("a", "train", ("hash-1",), first),
+        Fingerprint("b", "test", ("hash-2",), second),
+        Fingerprint("c", "test", ("hash-1",), third),
+        Fingerprint("d", "train", ("hash-4",), first),
+    ]
+    found = {(twin.first, twin.second): twin.how for twin in twins(prints)}
+    assert found == {("a", "b"): "looks the same", ("a", "c"): "same file", ("b", "d"): "looks the same"}
+    assert twins([]) == []
+
+
+def test_a_scan_the_model_has_seen_is_named():
+    assert seen_before({"x": ["1", "2"], "y": ["3"]}, ["2", "9"]) == ["x"]
+
+
+def test_a_flat_picture_does_not_crash():
+    case = prepared_case(0)
+    assert np.isfinite(look(replace(case, voxels=np.zeros_like(case.voxels)))).all()
+
+
+@pytest.mark.real
+def test_two_real_heads_differ(real_data):
+    from sanum.formats import read_scan
+
+    pictures = []
+    for path in sorted((real_data / "soop-flair" / "image").glob("*.png"))[:12]:
+        voxels = read_scan(path, "FLAIR").voxels
+        scaled = (voxels / voxels.max()).astype(np.float32)
+        base = prepared_case(0, shape=scaled.shape)
+        pictures.append(look(replace(base, voxels=scaled[None], mask=scaled > 0.02)))
+    likeness = np.stack(pictures) @ np.stack(pictures).T - np.eye(len(pictures))
+    assert likeness.max() < SAME
