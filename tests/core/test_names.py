@@ -41,3 +41,18 @@ def test_hidden_files_and_other_suffixes_are_no_scans():
     assert not is_scan(Path("cohort.tsv"))
     assert not is_scan(Path("a.gz"))
     assert all(is_scan(Path("a" + suffix)) for suffix in SCAN_SUFFIXES)
+
+
+def test_part_of_a_path_goes_there_and_back(tmp_path):
+    """`#` names a part, unless a file is really called so."""
+    from sanum.core.names import split_part, with_part
+
+    study = tmp_path / "study.zip"
+    assert split_part(with_part(study, "5.2")) == (study, "5.2")
+    assert split_part(study) == (study, None)
+    assert with_part(study, None) == study
+    assert scan_stem(with_part(study, "5")) == "study"
+    assert is_scan(with_part(tmp_path / "a.tif", "2"))
+    own = tmp_path / "a#1.nii"
+    own.touch()
+    assert split_part(own) == (own, None)

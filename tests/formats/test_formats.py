@@ -71,11 +71,11 @@ def test_unknown_modality_is_refused_with_the_nearest(tmp_path, ramp):
 def test_missing_file_folder_and_foreign_suffix_are_refused(tmp_path, read):
     with pytest.raises(ScanError, match=r"gone\.nii\.gz: no such file"):
         read(tmp_path / "gone.nii.gz")
-    with pytest.raises(ScanError, match="is a folder"):
+    with pytest.raises(ScanError, match="no DICOM picture among 0 files"):
         read(tmp_path)
-    (tmp_path / "a.dcm").write_bytes(b"DICM")
-    with pytest.raises(ScanError, match=r"a\.dcm: not a format that sanum reads"):
-        read(tmp_path / "a.dcm")
+    (tmp_path / "a.doc").write_bytes(b"text")
+    with pytest.raises(ScanError, match=r"a\.doc: not a format that sanum reads"):
+        read(tmp_path / "a.doc")
 
 
 def test_constant_and_non_finite_scans_are_refused(tmp_path, ramp):
@@ -88,6 +88,17 @@ def test_constant_and_non_finite_scans_are_refused(tmp_path, ramp):
     write_volume(path, ramp, GRID)
     with pytest.raises(ScanError, match=r"3 of 210 voxels \(1\.43%\) are NaN or infinite"):
         read_scan(path)
+
+
+def test_part_of_a_file_that_has_none_is_refused(tmp_path, ramp):
+    write_volume(tmp_path / "a.nii.gz", ramp, GRID)
+    with pytest.raises(ScanError, match=r"a NIfTI file holds one scan; leave out #2"):
+        read_scan(tmp_path / "a.nii.gz#2")
+
+
+def test_file_whose_own_name_holds_the_mark_is_that_file(tmp_path, ramp):
+    write_volume(tmp_path / "a#1.nii.gz", ramp, GRID)
+    assert read_scan(tmp_path / "a#1.nii.gz").voxels.shape == (5, 6, 7)
 
 
 def test_mask_is_binary_and_may_be_empty(tmp_path):

@@ -245,3 +245,20 @@ def test_real_slices_are_read_and_colour_composites_refused(real_data):
     composite = next((real_data / "lgg-mri").glob("*/*_10.tif"))
     with pytest.raises(ScanError, match="3 different channels"):
         read_scan(composite)
+
+
+@pytest.mark.parametrize("channel", [1, 2, 3])
+def test_channel_of_a_colour_picture_is_one_modality(tmp_path, channel):
+    pixels = np.random.default_rng(1).integers(0, 256, (7, 9, 3)).astype(np.uint8)
+    path = save(tmp_path / "a.tif", pixels)
+    scan = read_scan(tmp_path / f"a.tif#{channel}", "FLAIR")
+    np.testing.assert_array_equal(scan.voxels, pixels[::-1, :, channel - 1].T[..., None])
+    assert scan.source.path == f"{path}#{channel}"
+    assert inspect_scan(tmp_path / f"a.tif#{channel}")["channel"] == str(channel)
+
+
+@pytest.mark.parametrize("part", ["0", "4", "red"])
+def test_channel_that_is_not_there_is_refused(tmp_path, part):
+    save(tmp_path / "a.tif", np.random.default_rng(1).integers(0, 256, (7, 9, 3)).astype(np.uint8))
+    with pytest.raises(ScanError, match=rf"a\.tif: no channel '{part}'; expected 1 to 3"):
+        read_scan(tmp_path / f"a.tif#{part}")

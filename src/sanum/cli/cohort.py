@@ -7,14 +7,27 @@ from typing import Annotated, Optional
 
 import typer
 
+BY_MASK = "mask"
+
 
 def run(
-    folder: Annotated[Path, typer.Argument(help="BIDS data set, or a folder of volumes or images.")],
+    folder: Annotated[
+        Path, typer.Argument(help="BIDS data set, or a folder of volumes, images or DICOM series.")
+    ],
     out: Annotated[Path, typer.Option(help="Table to write.")] = Path("cohort.tsv"),
     modality: Annotated[
         Optional[str], typer.Option(help="What the scans show, where file names do not tell (T1w, FLAIR, …).")
     ] = None,
-    label: Annotated[str, typer.Option(help="Label of every case: healthy, lesion or unknown.")] = "unknown",
+    label: Annotated[
+        str,
+        typer.Option(
+            help="Label of every case: healthy, lesion or unknown; mask: lesion where its mask marks anything."
+        ),
+    ] = "unknown",
+    channels: Annotated[
+        str,
+        typer.Option(help="Modality of each colour channel of pictures (T1w,FLAIR,T1ce); - leaves one out."),
+    ] = "",
     train: Annotated[float, typer.Option(help="Share of healthy subjects to train on.")] = 0.6,
     calibration: Annotated[
         float, typer.Option(help="Share of healthy subjects held out to calibrate.")
@@ -31,7 +44,17 @@ def run(
     from sanum.cohort.splits import split_by_subject
     from sanum.cohort.table import write_cohort
 
-    found = discover(folder, modality=modality, label=label)
+    by_mask = label == BY_MASK
+    found = discover(
+        folder,
+        modality=modality,
+        label="unknown" if by_mask else label,
+        channels=tuple(name.strip() for name in channels.split(",") if name.strip()),
+    )
+    if by_mask:
+        from sanum.workflow.label import label_by_mask
+
+        found = label_by_mask(found)
     shares = {"train": train, "calibration": calibration, "test": 1.0 - train - calibration}
     divided = split_by_subject(found, shares, seed=seed)
     write_cohort(divided, out)
@@ -46,3 +69,6 @@ def run(
             "all cases are labelled unknown, so all stand in the test split; "
             "give --label healthy where the scans are known to be normal"
         )
+    if by_mask:
+        marked = sum(row.label == "lesion" for row in divided)
+        print(f"by their masks {marked} cases have a lesion; healthy means only that nothing is marked there")

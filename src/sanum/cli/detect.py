@@ -10,12 +10,17 @@ import typer
 
 def run(
     model: Annotated[Path, typer.Argument(help="Calibrated model file.")],
-    inputs: Annotated[list[Path], typer.Argument(help="Volumes, images, folders or cohort tables.")],
+    inputs: Annotated[
+        list[Path], typer.Argument(help="Volumes, images, DICOM folders, other folders or cohort tables.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("results"),
     modality: Annotated[
         Optional[str], typer.Option(help="What single files show, where their names do not tell.")
     ] = None,
     split: Annotated[Optional[str], typer.Option(help="Only this split of a cohort table.")] = None,
+    series: Annotated[
+        Optional[str], typer.Option(help="DICOM series by number or UID ending; PATH#NUMBER means the same.")
+    ] = None,
     workers: Annotated[Optional[int], typer.Option(help="Processes; one a core by default.")] = None,
 ) -> None:
     """Judge each case: decision, map in the scan's own space, overlays and a report.
@@ -27,7 +32,9 @@ def run(
     from sanum.workflow.detect import detect_rows
     from sanum.workflow.inputs import gather
 
-    rows = gather(inputs, tuple(read_header(model)["modalities"]), modality=modality, split=split)
+    rows = gather(
+        inputs, tuple(read_header(model)["modalities"]), modality=modality, split=split, series=series
+    )
     with progress("detecting", len(rows)) as advance:
         lines = detect_rows(model, rows, out, workers=workers, on_done=lambda line: advance(line["case"]))
     for line in lines[:50]:

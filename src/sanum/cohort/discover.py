@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from sanum.cohort.bids import find_bids, is_bids
 from sanum.cohort.cells import choice_of
+from sanum.cohort.channels import find_channels
+from sanum.cohort.dicom import dicom_folders, find_dicom
 from sanum.cohort.folders import find_paired, find_plain, is_paired
 from sanum.cohort.table import LABELS, Cohort
 from sanum.core.config import did_you_mean
@@ -14,20 +17,24 @@ from sanum.core.errors import CohortError
 from sanum.core.units import MODALITIES
 
 
-def discover(folder: Path, *, modality: str | None = None, label: str = "unknown") -> Cohort:
-    """List the cases of a folder by file names alone; no scan is opened.
+def discover(
+    folder: Path, *, modality: str | None = None, label: str = "unknown", channels: Sequence[str] = ()
+) -> Cohort:
+    """List the cases of a folder by file names; no scan is read.
 
     A BIDS data set (`dataset_description.json` or `sub-*` folders): one case for each subject, session and
     run with a scan in `anat`, and what `participants.tsv` says of the subject. A folder with `image` and
-    `lesion`: one case an image, with its lesion mask of the same name. Any other folder: one case a file, or
-    one for the files whose names differ only in the modality (`a_T1w`, `a_FLAIR`); `a_lesion`, `a_mask` and
-    `a_brain` are its masks, and other files whose names go on from a scan's (`a_T1w_labels`) are left out.
-    What was left out stands in the cohort's notes.
+    `lesion`: one case an image, with its lesion mask of the same name. With `channels`: one case a picture
+    of several modalities, in folders of patients. Folders that hold DICOM files, as their first bytes tell:
+    one case each. Any other folder: one case a file, or one for the files whose names differ only in the
+    modality (`a_T1w`, `a_FLAIR`); `a_lesion`, `a_mask` and `a_brain` are its masks, and other files whose
+    names go on from a scan's (`a_T1w_labels`) are left out. What was left out stands in the cohort's notes.
 
     Args:
         folder: where to look.
         modality: what files show whose names do not tell.
         label: of every case: healthy, lesion or unknown.
+        channels: modality of each colour channel of the pictures; "-" leaves one out.
 
     Raises:
         CohortError: no folder, no scan in it, names that tell no modality, or two files for one place.
@@ -38,10 +45,14 @@ def discover(folder: Path, *, modality: str | None = None, label: str = "unknown
     if not folder.is_dir():
         raise CohortError(f"{folder}: no such folder; give a BIDS data set or a folder of scans")
     root = folder.absolute()
-    if is_bids(root):
+    if channels:
+        rows, notes = find_channels(root, channels)
+    elif is_bids(root):
         rows, notes = find_bids(root)
     elif is_paired(root):
         rows, notes = find_paired(root, modality)
+    elif folders := dicom_folders(root):
+        rows, notes = find_dicom(root, folders, modality)
     else:
         rows, notes = find_plain(root, modality)
     if not rows:

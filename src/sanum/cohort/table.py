@@ -12,6 +12,7 @@ from typing import get_args
 from sanum.cohort.cells import LISTED, MAX_AGE, MISSING, age_of, check_case_name, choice_of, read_cells
 from sanum.core.errors import CohortError
 from sanum.core.files import write_text
+from sanum.core.names import split_part
 from sanum.core.records import Label, Split
 from sanum.core.units import MODALITIES
 
@@ -33,7 +34,7 @@ class Row:
     Attributes:
         case: unique, and safe as a folder name.
         subject: whom it shows; the unit of splitting.
-        scans: absolute path of each modality's file; at least one.
+        scans: absolute path of each modality's file, DICOM folder, or part of one (`path#part`); at least one.
         session: visit, where there are several.
         brain: brain mask, if any.
         lesion: lesion mask, if any; for evaluation only.
@@ -230,7 +231,7 @@ def _check_files(path: Path, rows: Sequence[Row], line_of_case: Mapping[str, int
 
 def _is_there(file: Path) -> bool:
     try:
-        return file.exists()
+        return split_part(file)[0].exists()
     except OSError:
         return False
 

@@ -1,4 +1,4 @@
-"""What a file name says: whether it is a scan, the scan's stem and its modality."""
+"""What a file name says: whether it is a scan, the scan's stem, its modality, and which part of it is meant."""
 
 from __future__ import annotations
 
@@ -7,12 +7,35 @@ from pathlib import Path
 from sanum.core.units import MODALITIES
 
 NIFTI_SUFFIXES = (".nii.gz", ".nii")
+MGH_SUFFIXES = (".mgz", ".mgh")
+ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
+DICOM_SUFFIXES = (".dcm.gz", ".dcm", ".zip")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy")
 
-SCAN_SUFFIXES = NIFTI_SUFFIXES + IMAGE_SUFFIXES
+SCAN_SUFFIXES = NIFTI_SUFFIXES + MGH_SUFFIXES + ITK_SUFFIXES + DICOM_SUFFIXES + IMAGE_SUFFIXES
 """Every suffix that a reader of `formats` takes, the longer of two that overlap first."""
 
 _MODALITY_OF_TOKEN = {name.lower(): name for name in MODALITIES}
+
+
+PART_MARK = "#"
+"""Stands between a path and the part of it that is meant: `study.zip#5`, `slice.tif#2`."""
+
+
+def split_part(path: Path) -> tuple[Path, str | None]:
+    """A path and the part of it that is meant: a series number or UID ending, or a channel from 1 on.
+
+    A file whose own name holds the mark is taken as it is.
+    """
+    name, mark, part = path.name.rpartition(PART_MARK)
+    if not mark or not name or not part or path.exists():
+        return path, None
+    return path.with_name(name), part
+
+
+def with_part(path: Path, part: str | None) -> Path:
+    """The path with the part that is meant; the inverse of `split_part`."""
+    return path if part is None else path.with_name(f"{path.name}{PART_MARK}{part}")
 
 
 def is_scan(path: Path) -> bool:
@@ -22,8 +45,8 @@ def is_scan(path: Path) -> bool:
 
 def scan_stem(path: Path) -> str:
     """File name without its scan suffix ("a/b_T1w.nii.gz" gives "b_T1w"); other names stay whole."""
-    suffix = _suffix(path)
-    return path.name if suffix is None else path.name[: -len(suffix)]
+    suffix, name = _suffix(path), split_part(path)[0].name
+    return name if suffix is None else name[: -len(suffix)]
 
 
 def modality_of(path: Path) -> str | None:
@@ -39,5 +62,5 @@ def modality_of(path: Path) -> str | None:
 
 
 def _suffix(path: Path) -> str | None:
-    name = path.name.lower()
+    name = split_part(path)[0].name.lower()
     return next((suffix for suffix in SCAN_SUFFIXES if name.endswith(suffix)), None)

@@ -12,16 +12,28 @@ import numpy as np
 
 from sanum.core.config import did_you_mean
 from sanum.core.errors import ConfigError, ScanError
-from sanum.core.files import file_sha256
+from sanum.core.files import content_sha256
 from sanum.core.grid import Grid
-from sanum.core.names import IMAGE_SUFFIXES, NIFTI_SUFFIXES, SCAN_SUFFIXES, is_scan, modality_of, scan_stem
+from sanum.core.names import (
+    DICOM_SUFFIXES,
+    IMAGE_SUFFIXES,
+    ITK_SUFFIXES,
+    MGH_SUFFIXES,
+    NIFTI_SUFFIXES,
+    SCAN_SUFFIXES,
+    is_scan,
+    modality_of,
+    scan_stem,
+    split_part,
+    with_part,
+)
 from sanum.core.records import Scan, Source
 from sanum.core.units import MODALITIES, Volume
-from sanum.formats import image, nifti
+from sanum.formats import dicom, image, itk, mgh, nifti
 from sanum.formats.checks import check_contrast, check_finite
 from sanum.formats.image import write_image, write_map_image
 from sanum.formats.nifti import write_volume
-from sanum.formats.reader import Header, Reader
+from sanum.formats.reader import Header, Reader, Wanted, one_scan_reader
 
 __all__ = [
     "READERS",
@@ -34,36 +46,46 @@ __all__ = [
     "read_mask",
     "read_scan",
     "scan_stem",
+    "split_part",
+    "with_part",
     "write_image",
     "write_map",
     "write_map_image",
     "write_volume",
 ]
 
+_DICOM = Reader("DICOM", DICOM_SUFFIXES, dicom.read_header, dicom.read, parts="series")
+
 READERS = (
-    Reader("NIfTI", NIFTI_SUFFIXES, nifti.read_header, nifti.read),
-    Reader("image", IMAGE_SUFFIXES, image.read_header, image.read),
+    one_scan_reader("NIfTI", NIFTI_SUFFIXES, nifti.read_header, nifti.read),
+    one_scan_reader("MGH", MGH_SUFFIXES, mgh.read_header, mgh.read),
+    one_scan_reader("NRRD or MetaImage", ITK_SUFFIXES, itk.read_header, itk.read),
+    _DICOM,
+    Reader("image", IMAGE_SUFFIXES, image.read_header, image.read, parts="channel"),
 )
-"""Every format that is read; the file name's suffix chooses one."""
+"""Every format that is read; the file name's suffix chooses one, and a folder is DICOM."""
 
 
-def read_scan(path: Path, modality: str | None = None) -> Scan:
+def read_scan(path: Path, modality: str | None = None, *, series: str | None = None) -> Scan:
     """Read one scan in its own grid, with its own axis order and units of intensity.
 
     Args:
-        path: a file with a suffix that `READERS` knows.
-        modality: what it shows; by default what its name says, if anything.
+        path: a file with a suffix that `READERS` knows, or a folder of DICOM files. `path#part` is a part of
+            it: a DICOM series by number or UID ending, or a channel of a colour image from 1 on.
+        modality: what it shows; by default what its name says, else what the file itself says, if anything.
+        series: the same as the part, for DICOM.
 
     Raises:
-        ScanError: missing, damaged or foreign file; not one 3D volume or grey picture; NaN, infinity or
-            no contrast; or a name that tells another modality.
+        ScanError: missing, damaged or foreign file; not one 3D volume or grey picture; several series that
+            fit; NaN, infinity or no contrast; or a name that tells another modality.
         GeometryError: an affine that is no geometry.
         ConfigError: a modality that sanum does not know.
     """
+    place = with_part(path, series)
     known = _modality(path, modality)
-    voxels, header = _read(path)
+    voxels, header = _read(place, known)
     check_contrast(path, voxels)
-    return _scan(path, voxels, header, known)
+    return _scan(place, voxels, header, known or header.modality)
 
 
 def read_mask(path: Path) -> Scan:
@@ -77,14 +99,15 @@ def read_mask(path: Path) -> Scan:
     return _scan(path, (voxels > 0).astype(np.float32), header, None)
 
 
-def read_grid(path: Path) -> Grid:
-    """Read where a scan's voxels lie, without reading them.
+def read_grid(path: Path, modality: str | None = None) -> Grid:
+    """Read where a scan's voxels lie, without reading them; the modality helps to choose a DICOM series.
 
     Raises:
         ScanError: missing, damaged or foreign file.
         GeometryError: an affine that is no geometry.
     """
-    return _reader(path).read_header(path).grid
+    reader, file, wanted = _asked(path, modality)
+    return reader.read_header(file, wanted).grid
 
 
 def inspect_scan(path: Path) -> dict[str, Any]:
@@ -94,13 +117,13 @@ def inspect_scan(path: Path) -> dict[str, Any]:
         ScanError: missing, damaged or foreign file.
         GeometryError: an affine that is no geometry.
     """
-    reader = _reader(path)
-    header = reader.read_header(path)
+    reader, file, wanted = _asked(path, modality_of(path))
+    header = reader.read_header(file, wanted)
     return {
         "path": str(path),
         "format": reader.name,
-        "bytes": path.stat().st_size,
-        "modality": modality_of(path),
+        "bytes": sum(part.stat().st_size for part in ([file] if file.is_file() else file.rglob("*"))),
+        "modality": modality_of(path) or header.modality,
         "shape": list(header.grid.shape),
         "spacing_mm": None if header.is_image else [round(size, 4) for size in header.grid.spacing],
         "axes": header.grid.axis_codes,
@@ -136,26 +159,31 @@ def write_map(folder: Path, values: Volume, grid: Grid, scale: tuple[float, floa
     return path
 
 
-def _reader(path: Path) -> Reader:
-    if path.is_dir():
-        raise ScanError(f"{path}: is a folder; expected one file ({', '.join(SCAN_SUFFIXES)})")
-    if not path.exists():
-        raise ScanError(f"{path}: no such file; check the path")
-    name = path.name.lower()
+def _asked(path: Path, modality: str | None) -> tuple[Reader, Path, Wanted]:
+    """The reader of a path, the file or folder itself, and what of it is asked for."""
+    file, part = split_part(path)
+    if not file.exists():
+        raise ScanError(f"{file}: no such file; check the path")
+    name = file.name.lower()
     reader = next((reader for reader in READERS if name.endswith(reader.suffixes)), None)
+    if file.is_dir():
+        reader = _DICOM
     if reader is None:
-        raise ScanError(f"{path}: not a format that sanum reads; expected {', '.join(SCAN_SUFFIXES)}")
-    return reader
+        raise ScanError(f"{file}: not a format that sanum reads; expected {', '.join(SCAN_SUFFIXES)}")
+    if part is not None and not reader.parts:
+        raise ScanError(f"{path}: a {reader.name} file holds one scan; leave out #{part}")
+    return reader, file, Wanted(part, modality)
 
 
-def _read(path: Path) -> tuple[Volume, Header]:
-    voxels, header = _reader(path).read(path)
+def _read(path: Path, modality: str | None = None) -> tuple[Volume, Header]:
+    reader, file, wanted = _asked(path, modality)
+    voxels, header = reader.read(file, wanted)
     check_finite(path, voxels)
     return voxels, header
 
 
 def _scan(path: Path, voxels: Volume, header: Header, modality: str | None) -> Scan:
-    source = Source(str(path), file_sha256(path))
+    source = Source(str(path), content_sha256(split_part(path)[0]))
     return Scan(voxels, header.grid, modality, source, header.is_image, header.notes)
 
 

@@ -19,7 +19,7 @@ from sanum.core.files import atomic_path
 from sanum.core.grid import Grid
 from sanum.core.units import Volume
 from sanum.formats.checks import check_size
-from sanum.formats.reader import Header
+from sanum.formats.reader import Header, Wanted
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -48,7 +48,7 @@ SIDEWAYS = (5, 6, 7, 8)
 TOP_GREY = 65535
 
 
-def read_header(path: Path) -> Header:
+def read_header(path: Path, wanted: Wanted) -> Header:
     """Read size and kind; no pixel.
 
     Raises:
@@ -56,22 +56,28 @@ def read_header(path: Path) -> Header:
     """
     if path.suffix.lower() == ".npy":
         array = _mapped(path)
-        return _header(array.shape[1], array.shape[0], {"dtype": str(array.dtype.newbyteorder("="))})
+        return _header(
+            array.shape[1], array.shape[0], {"dtype": str(array.dtype.newbyteorder("=")), **_told(wanted)}
+        )
     with _opened(path) as image:
-        return _image_header(image)
+        return _image_header(image, wanted)
 
 
-def read(path: Path) -> tuple[Volume, Header]:
-    """Read a grey picture: voxels (columns, rows, 1) float32, stored grey values as they are.
+def read(path: Path, wanted: Wanted) -> tuple[Volume, Header]:
+    """Read a grey picture, or one channel of a colour picture whose channels are modalities.
+
+    Returns:
+        Voxels (columns, rows, 1) float32, stored grey values as they are, and the header.
 
     Raises:
-        ScanError: as `read_header`; or cut short, in colour, partly transparent, or of several frames.
+        ScanError: as `read_header`; or cut short, in colour where no channel is asked for, without the channel
+            asked for, partly transparent, or of several frames.
     """
     if path.suffix.lower() == ".npy":
-        header, pixels = read_header(path), np.asarray(_mapped(path))
+        header, pixels = read_header(path, wanted), _only_channel(path, np.asarray(_mapped(path)), wanted)
     else:
         with _opened(path) as image:
-            header, pixels = _image_header(image), _grey(path, image)
+            header, pixels = _image_header(image, wanted), _grey(path, image, wanted)
     with np.errstate(over="ignore"):
         voxels = pixels.astype(np.float32)[::-1].T[..., None]
     return np.ascontiguousarray(voxels), header
@@ -152,35 +158,54 @@ def _opened(path: Path) -> Iterator[Image]:
         raise ScanError(f"{path}: damaged or cut short ({error}); copy or export it again") from error
 
 
-def _image_header(image: Image) -> Header:
+def _image_header(image: Image, wanted: Wanted) -> Header:
     """Size as displayed: Pillow turns a TIFF by itself, other formats are turned when they are read."""
     turned = image.format != "TIFF" and image.getexif().get(ORIENTATION_TAG, 1) in SIDEWAYS
     width, height = (image.height, image.width) if turned else (image.width, image.height)
-    return _header(width, height, {"encoding": image.format, "mode": image.mode})
+    return _header(width, height, {"encoding": image.format, "mode": image.mode, **_told(wanted)})
+
+
+def _told(wanted: Wanted) -> dict[str, Any]:
+    return {} if wanted.part is None else {"channel": wanted.part}
 
 
 def _header(width: int, height: int, facts: dict[str, Any]) -> Header:
     return Header(Grid((width, height, 1), np.eye(4)), facts, is_image=True)
 
 
-def _grey(path: Path, image: Image) -> NDArray[Any]:
-    """Decoded grey values (rows, columns), turned upright."""
+def _grey(path: Path, image: Image, wanted: Wanted) -> NDArray[Any]:
+    """Decoded grey values (rows, columns), turned upright, of the wanted channel."""
     from PIL import ImageOps
 
     mode = image.mode
     upright = ImageOps.exif_transpose(image)
     if mode in GREY_MODES:
-        return np.asarray(upright)
+        return _only_channel(path, np.asarray(upright), wanted)
     if mode not in COLOUR_MODES:
         raise ScanError(f"{path}: colour mode {mode} is not read; save one grey channel a modality")
     pixels = np.asarray(upright.convert(COLOUR_MODES[mode]))
     if (pixels[..., -1] != 255).any():
         raise ScanError(f"{path}: partly transparent; save the picture without transparency")
+    if wanted.part is not None:
+        return _channel(path, pixels[..., :-1], wanted.part)
     if (pixels[..., :1] != pixels[..., :-1]).any():
         raise ScanError(
-            f"{path}: a colour picture with 3 different channels; save one grey picture a modality"
+            f"{path}: a colour picture with 3 different channels; save one grey picture a modality, or "
+            f"name the channel of each modality: {path.name}#1"
         )
     return pixels[..., 0]
+
+
+def _channel(path: Path, pixels: NDArray[Any], part: str) -> NDArray[Any]:
+    """One channel, counted from 1 on, of (rows, columns, channels)."""
+    count = pixels.shape[2]
+    if part not in [str(number) for number in range(1, count + 1)]:
+        raise ScanError(f"{path}: no channel {part!r}; expected 1 to {count}")
+    return pixels[..., int(part) - 1]
+
+
+def _only_channel(path: Path, pixels: NDArray[Any], wanted: Wanted) -> NDArray[Any]:
+    return pixels if wanted.part is None else _channel(path, pixels[..., None], wanted.part)
 
 
 def _mapped(path: Path) -> NDArray[Any]:

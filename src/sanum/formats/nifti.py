@@ -6,13 +6,10 @@ header or an archive that lies can't fill the memory.
 
 from __future__ import annotations
 
-import contextlib
 import io
-import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +21,7 @@ from sanum.core.names import NIFTI_SUFFIXES
 from sanum.core.units import SAME_GRID_MM, Affine, Volume
 from sanum.formats.checks import check_size
 from sanum.formats.reader import Header
+from sanum.formats.streams import opened, read_exactly
 
 MAX_OFFSET_BYTES = 64 * 2**20
 """Voxels never start later: header extensions are comments and embedded DICOM headers."""
@@ -31,7 +29,6 @@ MAX_OFFSET_BYTES = 64 * 2**20
 MM_PER_UNIT = {"meter": 1000.0, "micron": 0.001}
 """Spatial units of a header other than millimetres; an unknown unit is read as mm, as everyone does."""
 
-_GZIP_MAGIC = b"\x1f\x8b"
 _NIFTI1_BYTES, _NIFTI2_BYTES = 348, 540
 
 
@@ -54,7 +51,7 @@ def read_header(path: Path) -> Header:
         ScanError: not a NIfTI, damaged, or not one 3D volume of real numbers.
         GeometryError: an affine that is no geometry.
     """
-    with _opened(path) as stream:
+    with opened(path) as stream:
         return _layout(path, stream)[0].header
 
 
@@ -65,10 +62,10 @@ def read(path: Path) -> tuple[Volume, Header]:
         ScanError: as `read_header`, or cut short.
         GeometryError: an affine that is no geometry.
     """
-    with _opened(path) as stream:
+    with opened(path) as stream:
         layout, position = _layout(path, stream)
         stream.read(layout.offset - position)
-        stored = _stored_voxels(path, stream, layout)
+        stored = read_exactly(path, stream, layout.shape, layout.dtype)
         longer = len(stream.read(1)) > 0
     header = layout.header
     if longer:
@@ -102,25 +99,6 @@ def write_volume(path: Path, values: NDArray[Any], grid: Grid, *, description: s
         content = igzip.compress(content, compresslevel=1, mtime=0)
     with atomic_path(path) as partial:
         partial.write_bytes(content)
-
-
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[io.BufferedIOBase]:
-    """Open by content, not by suffix: a .nii that is gzip inside and the reverse are both seen."""
-    from isal import igzip
-    from isal.igzip_lib import IsalError
-
-    damage = cast("type[Exception]", IsalError)  # its stub declares a value where a class is
-    try:
-        with path.open("rb") as plain:
-            zipped = plain.read(2) == _GZIP_MAGIC
-            plain.seek(0)
-            with igzip.open(plain, "rb") if zipped else plain as stream:
-                yield stream
-    except (damage, EOFError, igzip.BadGzipFile) as error:
-        raise ScanError(f"{path}: damaged or cut short ({error}); copy or download it again") from error
-    except OSError as error:
-        raise ScanError(f"{path}: can't be read ({error.strerror or error})") from error
 
 
 def _layout(path: Path, stream: io.BufferedIOBase) -> tuple[_Layout, int]:
@@ -255,21 +233,6 @@ def _disagreement(stored: Any, grid: Grid) -> tuple[str, ...]:
     if apart <= SAME_GRID_MM:
         return ()
     return (f"sform and qform disagree by up to {apart:.1f} mm; the sform is used",)
-
-
-def _stored_voxels(path: Path, stream: io.BufferedIOBase, layout: _Layout) -> NDArray[Any]:
-    """Read exactly the promised bytes, shape (I, J, K) in the stored type."""
-    content = np.empty(math.prod(layout.shape) * layout.dtype.itemsize, np.uint8)
-    view, filled = content.data, 0
-    while filled < len(view):
-        count = stream.readinto(view[filled:])
-        if count == 0:
-            raise ScanError(
-                f"{path}: cut short, {filled:,} of {len(view):,} bytes of voxels are there; "
-                "copy or download it again"
-            )
-        filled += count
-    return content.view(layout.dtype).reshape(layout.shape, order="F")
 
 
 def _scaled(stored: NDArray[Any], layout: _Layout) -> Volume:

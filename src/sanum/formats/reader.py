@@ -20,12 +20,27 @@ class Header:
         facts: further plain JSON values for a person, such as the stored data type.
         is_image: a 2D picture without millimetres.
         notes: what is worth telling: units converted, sform and qform that disagree, …
+        modality: what the scan shows, where the file itself says so.
     """
 
     grid: Grid
     facts: dict[str, Any] = field(default_factory=dict)
     is_image: bool = False
     notes: tuple[str, ...] = ()
+    modality: str | None = None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What of a file is asked for.
+
+    Attributes:
+        part: a series or a channel of it; None for the only one, or the one that a rule chooses.
+        modality: what it should show; None where nobody said.
+    """
+
+    part: str | None = None
+    modality: str | None = None
 
 
 @dataclass(frozen=True)
@@ -37,11 +52,23 @@ class Reader:
         suffixes: lower-case endings of its file names, the longer of two that overlap first.
         read_header: opens a file and reads no voxel.
         read: gives voxels (I, J, K) float32, not yet checked for contrast, and the header.
+        parts: what the parts of a file are called; "" where a file is one scan.
 
     Both functions raise ScanError, or GeometryError for a bad affine, with the file's name.
     """
 
     name: str
     suffixes: tuple[str, ...]
-    read_header: Callable[[Path], Header]
-    read: Callable[[Path], tuple[Volume, Header]]
+    read_header: Callable[[Path, Wanted], Header]
+    read: Callable[[Path, Wanted], tuple[Volume, Header]]
+    parts: str = ""
+
+
+def one_scan_reader(
+    name: str,
+    suffixes: tuple[str, ...],
+    read_header: Callable[[Path], Header],
+    read: Callable[[Path], tuple[Volume, Header]],
+) -> Reader:
+    """A reader of a format whose files hold one scan each."""
+    return Reader(name, suffixes, lambda path, _: read_header(path), lambda path, _: read(path))

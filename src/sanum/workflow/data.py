@@ -16,7 +16,7 @@ from sanum.evaluate.datasets.catalogue import DATASETS, find_dataset
 from sanum.evaluate.datasets.download import OPENNEURO_API, fetch_all, openneuro_files
 from sanum.evaluate.datasets.fastmri import add_labels
 from sanum.evaluate.datasets.layout import FoundCase
-from sanum.formats import read_scan
+from sanum.formats import read_mask
 
 
 def dataset_cohort(name: str, folder: Path) -> Cohort:
@@ -115,4 +115,4 @@ def _row(case: FoundCase) -> Row:
 def _label(case: FoundCase) -> Label:
     if case.lesion is None:
         return "unknown"
-    return "lesion" if np.any(read_scan(case.lesion).voxels > 0) else "healthy"
+    return "lesion" if np.any(read_mask(case.lesion).voxels > 0) else "healthy"

@@ -68,7 +68,11 @@ class _Job:
     folder: Path
 
 
-def detect(model: Model, row: Row, *, on_stage: Callable[[str], None] = lambda stage: None) -> CaseDetection:
+def _quiet(stage: str) -> None:
+    del stage
+
+
+def detect(model: Model, row: Row, *, on_stage: Callable[[str], None] = _quiet) -> CaseDetection:
     """Judge one case. A scan that can't be judged is refused with the reason, never called normal.
 
     Args:

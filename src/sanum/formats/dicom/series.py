@@ -1,0 +1,236 @@
+"""Which series a source holds, and which one is meant.
+
+The rule: of the 3D series that show what is wanted, the one with most slices. CT says so in its header, an
+MR contrast in a plain description; where nothing says what the series show, there must be only one.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sanum.core.errors import ScanError
+from sanum.formats.dicom.contrast import contrast_of
+from sanum.formats.dicom.frames import Frame, Head, read_head
+from sanum.formats.dicom.sources import Opener
+from sanum.formats.dicom.stack import SAME_PLACE_MM, Stack, stack_of
+from sanum.formats.reader import Wanted
+
+Item = TypeVar("Item")
+Key = TypeVar("Key", bound=Hashable)
+
+KINDS = ("MR", "CT")
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """One volume of a series, or a series that is none.
+
+    Attributes:
+        number: as the scanner counts, with ".1", ".2", … where a series holds several volumes.
+        uid: series instance UID.
+        description: as the scanner's operator wrote it.
+        kind: DICOM modality, "MR" or "CT".
+        contrast: "CT", or what an MR series' description says plainly; else None.
+        frames: its slices.
+        arranged: how they make a volume; None with a fault.
+        fault: why they make none.
+        label: what tells the volume from the others of its series.
+    """
+
+    number: str
+    uid: str
+    description: str
+    kind: str
+    contrast: str | None
+    frames: tuple[Frame, ...]
+    arranged: Stack | None
+    fault: str = ""
+    label: str = ""
+
+    @property
+    def stack(self) -> Stack:
+        """How the frames make a volume; only for series without a fault."""
+        if self.arranged is None:
+            raise ScanError(f"series {self.number}: {self.fault}")
+        return self.arranged
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON form for a list."""
+        shape = self.frames[0].shape if self.arranged is None else self.arranged.shape
+        told = {"label": self.label, "fault": self.fault}
+        return {
+            "number": self.number,
+            "description": self.description,
+            "modality": self.contrast or self.kind,
+            "frames": len(self.frames),
+            "shape": list(shape),
+            **{name: text for name, text in told.items() if text},
+        }
+
+    def __str__(self) -> str:
+        told = self.to_dict()
+        size = " x ".join(str(length) for length in told["shape"])
+        parts = [f"{told['modality']} {self.description}".strip(), f"{len(self.frames)} frames, {size}"]
+        return "; ".join([f"{self.number}: {parts[0]}", *parts[1:], *filter(None, [self.label, self.fault])])
+
+
+def list_series(path: Path, openers: Sequence[Opener]) -> list[Series]:
+    """All series of one patient, in the order of their numbers.
+
+    Raises:
+        ScanError: no DICOM, damaged, or files of more than one patient.
+    """
+    heads = []
+    for source, opener in enumerate(openers):
+        with opener() as stream:
+            head = read_head(path, stream, source)
+        if head is not None:
+            heads.append(head)
+    if not heads:
+        raise ScanError(
+            f"{path}: no DICOM picture among {len(openers)} files; expected the files of a series as exported"
+        )
+    patients = {head.patient for head in heads}
+    if len(patients) > 1:
+        raise ScanError(
+            f"{path}: files of {len(patients)} patients; give each patient's files their own folder"
+        )
+    listed = [one for group in _groups(heads, lambda head: head.series) for one in _series(group)]
+    return sorted(listed, key=_order)
+
+
+def choose(path: Path, listed: Sequence[Series], wanted: Wanted) -> tuple[Series, tuple[str, ...]]:
+    """The series that is asked for, or the one by the rule, and notes.
+
+    Raises:
+        ScanError: none or several fit; the message lists all.
+    """
+    fitting = _by_part(listed, wanted.part) if wanted.part is not None else _by_rule(listed, wanted.modality)
+    if len(fitting) != 1:
+        asked = f"series {wanted.part}" if wanted.part is not None else (wanted.modality or "a 3D series")
+        found = "several series fit" if fitting else "no series fits"
+        shown = "".join(f"\n  {one}" for one in listed)
+        raise ScanError(f"{path}: {found} {asked}; choose one with --series NUMBER or PATH#NUMBER:{shown}")
+    chosen = fitting[0]
+    if chosen.arranged is None:
+        raise ScanError(f"{path}: series {chosen.number} is not read: {chosen.fault}")
+    if wanted.modality is not None and (wanted.modality == "CT") != (chosen.kind == "CT"):
+        raise ScanError(f"{path}: series {chosen.number} is {chosen.kind}, but {wanted.modality} is wanted")
+    if wanted.modality is None or chosen.contrast in (None, wanted.modality):
+        return chosen, ()
+    return chosen, (
+        f"the series' description reads like {chosen.contrast}; taken as {wanted.modality} as told",
+    )
+
+
+def _by_part(listed: Sequence[Series], part: str) -> list[Series]:
+    exact = [one for one in listed if one.number == part]
+    return exact or [one for one in listed if one.number.split(".")[0] == part or one.uid.endswith(part)]
+
+
+def _by_rule(listed: Sequence[Series], modality: str | None) -> list[Series]:
+    usable = [one for one in listed if one.arranged is not None]
+    if modality is not None:
+        usable = [one for one in usable if (one.kind == "CT") == (modality == "CT")]
+    if len(usable) <= 1:
+        return usable
+    told = [one for one in usable if modality is not None and one.contrast == modality]
+    if not told:
+        return [one for one in usable if modality is None or one.contrast is None]
+    most = max(len(one.frames) for one in told)
+    return [one for one in told if len(one.frames) == most]
+
+
+def _series(heads: Sequence[Head]) -> list[Series]:
+    """The volumes of one series; files that are there twice count once."""
+    first = heads[0]
+    frames = {(frame.uid, frame.index, frame.position): frame for head in heads for frame in head.frames}
+    fault = next((head.fault for head in heads if head.fault), "")
+    if first.modality not in KINDS:
+        fault = f"modality {first.modality or 'not told'}, neither MR nor CT"
+    elif first.modality == "CT" and any(frame.intercept is None for frame in frames.values()):
+        fault = "CT without rescale intercept, so Hounsfield units are not known"
+    parts = [("", list(frames.values()))] if fault else _volumes(list(frames.values()))
+    repeated = sum(len(head.frames) for head in heads) - len(frames)
+    notes = (f"{repeated} files are there twice and count once",) if repeated > 0 else ()
+    return [
+        _volume(first, index if len(parts) > 1 else None, label, part, fault, notes)
+        for index, (label, part) in enumerate(parts, 1)
+    ]
+
+
+def _volume(
+    head: Head, index: int | None, label: str, frames: list[Frame], fault: str, notes: tuple[str, ...]
+) -> Series:
+    arranged = None
+    if not fault:
+        try:
+            arranged = stack_of(frames)
+        except ScanError as error:
+            fault = str(error)
+    if arranged is not None and notes:
+        arranged = replace(arranged, notes=(*arranged.notes, *notes))
+    number = (head.number or "0") if index is None else f"{head.number or '0'}.{index}"
+    contrast = "CT" if head.modality == "CT" else contrast_of(head.description, head.contrast_agent)
+    return Series(
+        number, head.series, head.description, head.modality, contrast, tuple(frames), arranged, fault, label
+    )
+
+
+def _volumes(frames: list[Frame]) -> list[tuple[str, list[Frame]]]:
+    """Frames told apart by one label, or by all, where several lie at one place; each with its label."""
+    if _places(frames) == len(frames):
+        return [("", frames)]
+    names = [name for name in dict(frames[0].labels) if len({_label(frame, name) for frame in frames}) > 1]
+    for chosen in [*([name] for name in names), names]:
+        parts = _groups(frames, functools.partial(_labels, names=chosen))
+        if len(parts) > 1 and all(_places(part) == len(part) for part in parts):
+            parts.sort(key=lambda part: _natural(", ".join(_labels(part[0], names))))
+            return [(", ".join(f"{n} {_label(part[0], n)}" for n in chosen), part) for part in parts]
+    return [("", frames)]
+
+
+def _natural(text: str) -> list[tuple[bool, float, str]]:
+    """Order in which 9 comes before 10."""
+    words = re.findall(r"[0-9.]*[0-9]|[^0-9]+", text)
+    return [
+        (word[0].isalpha(), float(word) if re.fullmatch(r"\d+(\.\d+)?", word) else 0.0, word)
+        for word in words
+    ]
+
+
+def _places(frames: Iterable[Frame]) -> int:
+    """Number of different places, orientation included."""
+    return len(
+        {
+            tuple(round(value / SAME_PLACE_MM) for value in (*(frame.position or ()), *(frame.along or ())))
+            for frame in frames
+        }
+    )
+
+
+def _label(frame: Frame, name: str) -> str:
+    return dict(frame.labels).get(name, "")
+
+
+def _labels(frame: Frame, names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(_label(frame, name) for name in names)
+
+
+def _groups(items: Iterable[Item], key: Callable[[Item], Key]) -> list[list[Item]]:
+    found: dict[Key, list[Item]] = {}
+    for item in items:
+        found.setdefault(key(item), []).append(item)
+    return list(found.values())
+
+
+def _order(series: Series) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in series.number.split("."))
+    except ValueError:
+        return (float("inf"),)
