@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint bench environment clean
+.PHONY: demo test test-slow lint bench viewer environment clean
 
 environment: $(READY)
 
@@ -20,7 +20,10 @@ demo: $(READY)
 	$(BIN)/sanum demo --out demo-output
 
 test: $(READY)
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m "not slow"
+
+test-slow: $(READY)
+	$(BIN)/python -m pytest -m slow
 
 lint: $(READY)
 	$(BIN)/ruff check src tests benchmarks
@@ -30,6 +33,10 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.train_speed
+	test -z "$(MODEL)" || $(BIN)/python -m benchmarks.service_load $(MODEL)
+
+viewer:
+	cd viewer && npm ci && npm run build
 
 clean:
 	rm -rf $(VENV) demo-output

@@ -64,9 +64,8 @@ def test_errors_are_one_line_with_exit_code_2(arguments, message, tmp_path, monk
 
 
 def test_a_refused_scan_has_exit_code_3_and_is_named(model_path, tmp_path):
-    from tests.phantoms import brain_scan
-
     from sanum.formats import write_volume
+    from tests.phantoms import brain_scan
 
     scan = brain_scan(1)
     noise = np.random.default_rng(0).uniform(20, 90, scan.voxels.shape).astype(np.float32)
@@ -74,3 +73,16 @@ def test_a_refused_scan_has_exit_code_3_and_is_named(model_path, tmp_path):
     done = run("detect", model_path, tmp_path / "a_T1w.nii.gz", "--out", tmp_path / "out")
     assert done.returncode == 3, done.stderr
     assert "a_T1w: refused, because" in done.stdout
+
+
+def test_tokens_are_made_listed_and_revoked(tmp_path):
+    data = ["--data", tmp_path / "data"]
+    made = run("token", "make", "alice", "--scope", "read", *data)
+    assert made.stdout.startswith("sanum_")
+    assert run("token", "list", *data).stdout.split("\t")[:2] == ["alice", "read"]
+    assert run("token", "revoke", "alice", *data).returncode == 0
+    assert "revoked" in run("token", "list", *data).stdout
+    assert "did you mean" not in run("token", "make", "bob", "--scope", "read", *data).stderr
+    wrong = run("token", "make", "eve", "--scope", "raed", *data)
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "did you mean 'read'" in wrong.stderr

@@ -65,12 +65,14 @@ class ConvolutionalAutoencoder(Detector):
 
     Attributes:
         history_: course of the training; None after `load_state`.
+        fast_net_: the same network in another runtime, for scoring; see `detectors.onnx_file`.
     """
 
     name = "cae"
     Config = Config
 
     net_: Autoencoder | None = None
+    fast_net_: nn.Module | None = None
     history_: History | None = None
 
     def fit(self, cases: Sequence[Prepared], *, seed: int, run: Run | None = None) -> Self:
@@ -87,12 +89,12 @@ class ConvolutionalAutoencoder(Detector):
         with seeded(seed, torch.device("cpu")):
             net = self._new_net()
         self.history_ = train(net, _squared_error, cases, schedule, seed=seed, run=run or Run())
-        self.net_ = net.cpu()
+        self.net_, self.fast_net_ = net.cpu(), None
         return self
 
     def score(self, case: Prepared) -> AnomalyMap:
         """Squared reconstruction error, slice by slice along K."""
-        net = self._fitted()
+        net: nn.Module = self._fitted() if self.fast_net_ is None else self.fast_net_
         self._check_case(case)
         errors = np.zeros(case.grid.shape, dtype=np.float32)
         slices = np.moveaxis(case.voxels, 3, 0)
@@ -114,7 +116,7 @@ class ConvolutionalAutoencoder(Detector):
         net = self._new_net()
         load_net_arrays(net, arrays)
         nn.utils.convert_conv2d_weight_memory_format(net, torch.channels_last)
-        self.net_, self.history_ = net.eval(), None
+        self.net_, self.fast_net_, self.history_ = net.eval(), None, None
         return self
 
     def _new_net(self) -> Autoencoder:

@@ -1,0 +1,1 @@
+"""The HTTP service: one scan in, one decision out."""

@@ -1,0 +1,119 @@
+"""The web application: its parts put together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from apiflask import APIFlask
+from apiflask.exceptions import HTTPError
+from sqlalchemy.engine import Engine
+
+import sanum
+from sanum.service import jobs, problems
+from sanum.service.audit import AuditLog
+from sanum.service.case_folder import CaseFolders
+from sanum.service.doors import LOOPBACK, Doors
+from sanum.service.intake import INCOMING, LIMITS, StreamingRequest, streaming_request
+from sanum.service.limits import Limits
+from sanum.service.metrics import Metrics
+from sanum.service.models import ServedModel
+from sanum.service.openapi import finish_spec
+from sanum.service.parts import Parts
+from sanum.service.problems import RequestError
+from sanum.service.routes_cases import add_case_routes
+from sanum.service.routes_predict import add_predict_routes
+from sanum.service.routes_service import add_service_routes
+from sanum.service.throttle import Throttle
+from sanum.service.turns import Turns
+
+FORM_FIELDS_AT_MOST = 16
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a service keeps its things and is found.
+
+    Attributes:
+        data: folder for cases, uploads and the audit log.
+        loopback: it listens on this machine only.
+        hosts: names under which clients reach it; others are refused, so that no foreign page can use a
+            browser's way to it. Empty takes any.
+    """
+
+    data: Path
+    loopback: bool = True
+    hosts: tuple[str, ...] = LOOPBACK
+
+
+def create_app(
+    models: Mapping[str, ServedModel], engine: Engine, place: Place, limits: Limits | None = None
+) -> APIFlask:
+    """The service around some models.
+
+    Args:
+        models: calibrated, by name.
+        engine: the service's database, migrated.
+        place: see there.
+        limits: of uploads, queue and rates.
+    """
+    allowed = limits or Limits()
+    app = APIFlask("sanum.service", title="sanum", version=sanum.__version__, docs_path=None)
+    app.request_class = StreamingRequest
+    audit, metrics = AuditLog(place.data / "audit.log"), Metrics(engine)
+    doors = Doors(engine, audit, Throttle(allowed.requests_per_minute), loopback=place.loopback)
+    folders = CaseFolders(place.data)
+    parts = Parts(
+        engine,
+        folders,
+        jobs.JobQueue(engine, allowed.queue),
+        models,
+        allowed,
+        doors,
+        audit,
+        metrics,
+        Turns(allowed),
+    )
+    _configure(app, place, folders, allowed)
+    metrics.install(app)
+    doors.install(app)
+    _answer_errors(app)
+    for add_routes in (add_predict_routes, add_case_routes, add_service_routes):
+        add_routes(app, parts)
+    finish_spec(app)
+    return app
+
+
+def _configure(app: APIFlask, place: Place, folders: CaseFolders, limits: Limits) -> None:
+    app.config.update(
+        {
+            "MAX_CONTENT_LENGTH": int(limits.upload_mb * 1e6),
+            "MAX_FORM_PARTS": FORM_FIELDS_AT_MOST,
+            "MAX_FORM_MEMORY_SIZE": 500_000,
+            "TRUSTED_HOSTS": list(place.hosts) or None,
+            "SPEC_PATH": "/openapi.json",
+            INCOMING: folders.incoming,
+            LIMITS: limits,
+        }
+    )
+    app.description = "Finds what is not normal in a head scan. Research software, not a medical device."
+    app.before_request(lambda: streaming_request().limit_silence(limits.silent_seconds))
+    app.teardown_request(lambda _error: streaming_request().drop_uploads())
+
+
+def _answer_errors(app: APIFlask) -> None:
+    problems.install(app)
+    app.register_error_handler(HTTPError, lambda error: problems.answer(_from_apiflask(error)))
+
+
+def _from_apiflask(error: HTTPError) -> RequestError:
+    """What a schema found wrong, in one sentence."""
+    if not isinstance(error.detail, dict) or not error.detail:
+        return RequestError(error.status_code, "http", str(error.message))
+    wrong = [
+        f"{field}: {' '.join(messages)}"
+        for fields in error.detail.values()
+        for field, messages in fields.items()
+    ]
+    return RequestError(422, "invalid-request", "; ".join(wrong)[:1000])

@@ -1,0 +1,216 @@
+"""Uploads on their way in: streamed to disk, hashed, measured and checked before anything is made of them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from flask import Request, current_app, request
+from werkzeug.datastructures import FileStorage
+
+from sanum.core.config import did_you_mean
+from sanum.core.errors import ScanError
+from sanum.core.names import modality_of
+from sanum.core.units import MODALITIES
+from sanum.service.limits import Limits
+from sanum.service.problems import RequestError
+from sanum.service.sniff import ZIP, suffix_of
+from sanum.service.unpack import unpack
+
+INCOMING = "SANUM_INCOMING"
+LIMITS = "SANUM_LIMITS"
+"""Keys of the application's config: the folder for uploads, and the `Limits`."""
+
+
+@dataclass(frozen=True)
+class Intake:
+    """Files that arrived whole and look like scans.
+
+    Attributes:
+        folder: holds nothing but them.
+        files: modality to file name in the folder.
+        sha256: over modalities and contents.
+    """
+
+    folder: Path
+    files: dict[str, str]
+    sha256: str
+
+    def make_durable(self) -> None:
+        """Have the disk hold the files, so that a case that is accepted survives a power cut too."""
+        for path in (*self.folder.rglob("*"), self.folder):
+            descriptor = os.open(path, os.O_RDONLY)
+            os.fsync(descriptor)
+            os.close(descriptor)
+
+    def paths(self) -> dict[str, Path]:
+        """Modality to path."""
+        return {modality: self.folder / name for modality, name in self.files.items()}
+
+
+class _Part(io.FileIO):
+    """One uploaded file: bytes go to disk as they come, through a hash and past a deadline."""
+
+    def __init__(self, path: Path, deadline: float) -> None:
+        super().__init__(path, "x+b")
+        self.path = path
+        self.digest = hashlib.sha256()
+        self._deadline = deadline
+
+    def write(self, content: Any, /) -> int:
+        if time.monotonic() > self._deadline:
+            raise RequestError(408, "too-slow", "The upload took longer than this service waits.")
+        self.digest.update(content)
+        return super().write(content)
+
+
+class StreamingRequest(Request):
+    """Keeps every uploaded file in a folder of its own under the service's `incoming/`, never in memory."""
+
+    upload_folder: Path | None = None
+    _parts = 0
+    _deadline = 0.0
+
+    def _get_file_stream(
+        self,
+        total_content_length: int | None,
+        content_type: str | None,
+        filename: str | None = None,
+        content_length: int | None = None,
+    ) -> IO[bytes]:
+        del total_content_length, content_type, filename, content_length
+        if self.upload_folder is None:
+            self.upload_folder = Path(tempfile.mkdtemp(dir=current_app.config[INCOMING]))
+            self._deadline = time.monotonic() + current_app.config[LIMITS].upload_seconds
+        self._parts += 1
+        return _Part(self.upload_folder / f"part-{self._parts:02d}", self._deadline)
+
+    def drop_uploads(self) -> None:
+        """Delete what is still there: everything that no case has taken."""
+        if self.upload_folder is not None:
+            shutil.rmtree(self.upload_folder, ignore_errors=True)
+
+    def limit_silence(self, seconds: float) -> None:
+        """Stop waiting for a client that sends nothing; under gunicorn only, which lends its socket."""
+        socket = self.environ.get("gunicorn.socket")
+        if socket is not None:
+            socket.settimeout(seconds)
+
+    @property
+    def deadline(self) -> float:
+        """On the monotonic clock: when this request must have arrived and been unpacked."""
+        return self._deadline
+
+
+def streaming_request() -> StreamingRequest:
+    """The request being answered."""
+    upload = request._get_current_object()  # type: ignore[attr-defined]
+    assert isinstance(upload, StreamingRequest)
+    return upload
+
+
+def take_in(
+    arrived: StreamingRequest, uploads: Mapping[str, FileStorage], single: str | None, limits: Limits
+) -> Intake:
+    """Give uploaded files names of our own and look at their headers.
+
+    Args:
+        arrived: whose files they are.
+        uploads: field name to file; a field is a modality, or "file" for the only one.
+        single: modality of the field "file".
+        limits: see there.
+
+    Raises:
+        RequestError: 400 for missing or doubled files, 415 for what is no scan, 413 for too much of one,
+            422 for one that is damaged.
+    """
+    if not uploads or arrived.upload_folder is None:
+        raise RequestError(
+            400, "no-file", f"Expected a file, in the field 'file' or one of {', '.join(MODALITIES)}."
+        )
+    files: dict[str, str] = {}
+    digest = hashlib.sha256()
+    for field, upload in sorted(uploads.items()):
+        modality = _modality(field, upload.filename or "", single)
+        if modality in files:
+            raise RequestError(400, "two-files", f"Two files for {modality}; send one a modality.")
+        part = upload.stream
+        assert isinstance(part, _Part)
+        part.close()
+        digest.update(f"{modality}:{part.digest.hexdigest()}\n".encode())
+        files[modality] = _accept(part.path, modality, arrived.deadline, limits).name
+    _only_these(arrived.upload_folder, files)
+    return Intake(arrived.upload_folder, files, digest.hexdigest())
+
+
+def _modality(field: str, name: str, single: str | None) -> str:
+    """What a file shows: its field says, or the model's only modality; the client's name may not contradict."""
+    if field not in ("file", *MODALITIES):
+        told = f"{field[:80]!r}: not a field for files; {did_you_mean(field, MODALITIES)}"
+        raise RequestError(422, "invalid-request", told)
+    if field == "file" and single is None:
+        raise RequestError(
+            400,
+            "which-modality",
+            "This model takes several scans of each case; name each file's field by its modality.",
+        )
+    modality = single if field == "file" and single is not None else field
+    named = modality_of(Path(name))
+    if named is not None and named != modality:
+        raise RequestError(
+            422,
+            "scan-refused",
+            f"The file's name says {named}, but it was sent as {modality}; correct one of them.",
+        )
+    return modality
+
+
+def _accept(path: Path, modality: str, deadline: float, limits: Limits) -> Path:
+    suffix = suffix_of(path)
+    if path.stat().st_size == 0:
+        raise RequestError(400, "empty-file", f"The file for {modality} is empty.")
+    if suffix is None:
+        raise RequestError(
+            415,
+            "unknown-format",
+            f"The file for {modality} is no NIfTI or MGH volume, DICOM, PNG, JPEG, TIFF, .npy or zip file.",
+        )
+    target = path.with_name(modality)
+    if suffix == ZIP:
+        scan = unpack(path, target, most_bytes=limits.unpacked_mb * 1e6, deadline=deadline)
+    else:
+        scan = path.rename(target.with_name(modality + suffix))
+    if scan.is_file():
+        _check_header(scan, limits)
+    return scan
+
+
+def _check_header(scan: Path, limits: Limits) -> None:
+    """Refuse what its own header says is too large or is no geometry; no voxel is read."""
+    from sanum.formats import read_grid
+
+    try:
+        i, j, k = read_grid(scan).shape
+    except ScanError as error:
+        raise RequestError(422, "scan-refused", str(error).replace(f"{scan.parent}/", "")) from error
+    if i * j * k > limits.voxels or 4 * i * j * k > limits.unpacked_mb * 1e6:
+        raise RequestError(
+            413, "too-large", f"{scan.name}: {i} x {j} x {k} voxels are more than this service takes."
+        )
+
+
+def _only_these(folder: Path, files: Mapping[str, str]) -> None:
+    for path in folder.iterdir():
+        if path.name not in files.values():
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()

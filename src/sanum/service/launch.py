@@ -1,0 +1,250 @@
+"""`sanum serve`: a web server and its workers as processes, each replaced when it dies."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+from apiflask import APIFlask
+from sqlalchemy.engine import Engine
+
+from sanum.core.config import from_dict, to_dict
+from sanum.core.errors import ConfigError, ModelFileError, SanumError
+from sanum.service import jobs
+from sanum.service.case_judge import Judge
+from sanum.service.database import default_url, open_database
+from sanum.service.doors import LOOPBACK
+from sanum.service.limits import Limits
+from sanum.service.metrics import SHARED
+from sanum.service.models import FileModel, model_files
+from sanum.service.retention import Retention
+from sanum.service.tokens import any_token
+from sanum.service.worker import Worker, WorkerSettings, farewell
+
+STOP_SECONDS = 30.0
+"""A process that is asked to stop is ended after so long."""
+
+RESTART_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
+"""Pauses before a process that died is replaced, longer each time that it died young."""
+
+YOUNG_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class ServeConfig:
+    """How a service is run.
+
+    Attributes:
+        models: calibrated model files.
+        data: folder for cases, uploads, audit log, and the embedded database.
+        host, port: where to listen; loopback by default.
+        hosts: further names under which clients reach it, such as that of a proxy.
+        database: URL; an embedded SQLite file in `data` by default.
+        servers: web processes; each holds the models for `/v1/predict`.
+        workers: processes that judge cases; 0 where other hosts do that.
+        case_seconds: a case that takes longer fails.
+        limits, retention: see there.
+    """
+
+    models: tuple[str, ...]
+    data: str
+    host: str = "127.0.0.1"
+    port: int = 8417
+    hosts: tuple[str, ...] = ()
+    database: str | None = None
+    servers: int = 1
+    workers: int = 1
+    case_seconds: float = 900.0
+    limits: Limits = field(default_factory=Limits)
+    retention: Retention = field(default_factory=Retention)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise ConfigError(f"port: expected 0 to 65535, got {self.port}")
+        if self.servers < 1 or self.workers < 0:
+            raise ConfigError(
+                f"expected 1 or more servers and 0 or more workers, got {self.servers}, {self.workers}"
+            )
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        return self.host in LOOPBACK
+
+    def open(self) -> Engine:
+        """The service's database, with all tables.
+
+        Raises:
+            ConfigError: others could reach the service and no token exists.
+            StorageError: the database can't be used.
+        """
+        engine = open_database(self.database or default_url(Path(self.data)))
+        jobs.migrate(engine)
+        if not self.loopback and not any_token(engine):
+            raise ConfigError(
+                f"host {self.host}: without tokens everyone in reach could see every case; "
+                f"make one first with `sanum token make NAME --scope admin --data {self.data}`"
+            )
+        return engine
+
+
+def serve(config: ServeConfig) -> None:
+    """Run web server and workers until asked to stop.
+
+    Raises:
+        ModelFileError, CalibrationError: a model can't be served.
+        ConfigError: an address beyond this machine while no token exists, or a setting out of range.
+        StorageError: the database or the data folder can't be used.
+    """
+    _models(config)
+    engine = config.open()
+    _check_models(config)
+    shared = Path(config.data).resolve() / "metrics"
+    shutil.rmtree(shared, ignore_errors=True)
+    shared.mkdir(parents=True)
+    os.environ[SHARED] = str(shared)
+    _Family(config, engine).run()
+
+
+def work(config: ServeConfig) -> None:
+    """Run one worker in this process until asked to stop; for further hosts.
+
+    Raises:
+        ModelFileError, CalibrationError, StorageError: as `serve`.
+    """
+    _work(config, uuid.uuid4().hex)
+
+
+class _Family:
+    """Parent of the processes."""
+
+    def __init__(self, config: ServeConfig, engine: Engine) -> None:
+        self._config = config
+        self._engine = engine
+        self._stopping = threading.Event()
+        self._children: dict[str, tuple[str, subprocess.Popen[bytes]]] = {}
+        self._started: dict[str, float] = {}
+        self._young_deaths: dict[str, int] = {}
+
+    def run(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stopping.set())
+        self._start("web")
+        for _ in range(self._config.workers):
+            self._start("worker")
+        while not self._stopping.wait(0.2):
+            for name, (role, process) in list(self._children.items()):
+                if process.poll() is not None:
+                    del self._children[name]
+                    self._bury(name, role)
+                    self._stopping.wait(self._pause(role))
+                    self._start(role)
+        self._stop()
+
+    def _start(self, role: str) -> None:
+        name = uuid.uuid4().hex
+        self._started[role] = time.monotonic()
+        self._children[name] = (role, subprocess.Popen(_command(role, name, self._config)))
+
+    def _pause(self, role: str) -> float:
+        young = time.monotonic() - self._started[role] < YOUNG_SECONDS
+        deaths = self._young_deaths.get(role, -1) + 1 if young else 0
+        self._young_deaths[role] = deaths
+        return RESTART_SECONDS[min(deaths, len(RESTART_SECONDS) - 1)]
+
+    def _bury(self, name: str, role: str) -> None:
+        if role == "worker":
+            farewell(self._engine, name)
+
+    def _stop(self) -> None:
+        for _, process in self._children.values():
+            process.terminate()
+        deadline = time.monotonic() + STOP_SECONDS
+        for _, process in self._children.values():
+            try:
+                process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _web(config: ServeConfig) -> None:
+    from sanum.service.web_server import run
+
+    run(lambda: load_app(config), host=config.host, port=config.port, workers=config.servers)
+
+
+def load_app(config: ServeConfig) -> APIFlask:
+    """The web application of one server process, with its models loaded.
+
+    Raises:
+        ConfigError: it would be open to others while no token exists.
+        ModelFileError, CalibrationError, StorageError: as `serve`.
+    """
+    from sanum.service.app import Place, create_app
+
+    models = {name: FileModel.load(path) for name, path in _models(config).items()}
+    hosts = (*LOOPBACK, *config.hosts) if config.loopback or config.hosts else ()
+    place = Place(Path(config.data), config.loopback, hosts)
+    return create_app(models, config.open(), place, config.limits)
+
+
+def _work(config: ServeConfig, name: str) -> None:
+    settings = WorkerSettings(case_seconds=config.case_seconds, retention=config.retention)
+    Worker(config.open(), Path(config.data), Judge(_models(config)), settings, name).run()
+
+
+def _check_models(config: ServeConfig) -> None:
+    """Load every model once, in a process that ends: a damaged file is told at once, and this one stays small."""
+    done = subprocess.run(_command("check", "", config), stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode != 0:
+        raise ModelFileError(done.stderr.strip().rpartition("\n")[2])
+
+
+def _command(role: str, name: str, config: ServeConfig) -> list[str]:
+    settings = msgspec.json.encode(to_dict(config)).decode()
+    return [sys.executable, "-m", "sanum.service.launch", role, name, settings]
+
+
+def _models(config: ServeConfig) -> dict[str, Path]:
+    return model_files([Path(path) for path in config.models])
+
+
+def _end_with_parent(check: Callable[[], int] = os.getppid) -> None:
+    """A process whose parent was killed ends too: its successor needs the port, and nobody would stop it."""
+    parent = check()
+
+    def watch() -> None:
+        while check() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _main(role: str, name: str, settings: str) -> None:
+    config = from_dict(ServeConfig, msgspec.json.decode(settings))
+    _end_with_parent()
+    if role == "check":
+        for path in _models(config).values():
+            FileModel.load(path)
+    elif role == "web":
+        _web(config)
+    else:
+        _work(config, name)
+
+
+if __name__ == "__main__":
+    try:
+        _main(*sys.argv[1:])
+    except SanumError as error:
+        sys.exit(str(error))

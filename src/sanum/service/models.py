@@ -1,0 +1,135 @@
+"""The models of a service, by name, each loaded once and asked by one request at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sanum.core.config import did_you_mean
+from sanum.core.errors import CalibrationError, ConfigError
+from sanum.core.header import read_header
+from sanum.core.records import MAP_QUANTILES
+from sanum.service.problems import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sanum.model import Model
+    from sanum.workflow.detect import CaseDetection
+
+
+def _quiet(stage: str) -> None:
+    del stage
+
+
+class ServedModel(Protocol):
+    """A calibrated model, as the service asks it."""
+
+    @property
+    def card(self) -> Mapping[str, Any]:
+        """The model card as plain JSON."""
+
+    @property
+    def map_levels(self) -> Mapping[float, float]:
+        """Share of healthy voxels to the map value that only this share exceeds."""
+
+    def detect(
+        self, files: Mapping[str, Path], /, *, case: str, on_stage: Callable[[str], None] = ...
+    ) -> CaseDetection:
+        """Judge the files of one case, one a modality; `on_stage` is told what comes next.
+
+        Raises:
+            ScanError: the files can't be judged by this model.
+        """
+
+
+class FileModel:
+    """A model file, loaded.
+
+    Args:
+        model: calibrated.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+
+    @classmethod
+    def load(cls, path: Path) -> FileModel:
+        """Read a model file, and let it run its exported form where one lies beside it.
+
+        Raises:
+            ModelFileError: the model can't be read, or the exported form is of another one.
+        """
+        from sanum.model import load
+        from sanum.workflow.export import exported_beside, use_exported
+
+        model = load(path)
+        if exported_beside(path).exists():
+            use_exported(model, exported_beside(path))
+        return cls(model)
+
+    @property
+    def card(self) -> Mapping[str, Any]:
+        """The model card as plain JSON."""
+        return self._model.card
+
+    @property
+    def map_levels(self) -> Mapping[float, float]:
+        """Share of healthy voxels to the map value that only this share exceeds."""
+        values = self._model.calibrated().map_levels
+        return {
+            round(1.0 - quantile, 6): float(value)
+            for quantile, value in zip(MAP_QUANTILES, values, strict=True)
+        }
+
+    def detect(
+        self, files: Mapping[str, Path], /, *, case: str, on_stage: Callable[[str], None] = _quiet
+    ) -> CaseDetection:
+        """Judge the files of one case, one a modality."""
+        from sanum.cohort.table import Row
+        from sanum.workflow.detect import detect
+
+        return detect(self._model, Row(case=case, subject=case, scans=dict(files)), on_stage=on_stage)
+
+
+def model_files(paths: Sequence[Path]) -> dict[str, Path]:
+    """Model files by name, checked without loading them.
+
+    Raises:
+        ModelFileError: no model file.
+        CalibrationError: not calibrated.
+        ConfigError: none, or two of one name.
+    """
+    if not paths:
+        raise ConfigError("no model to serve; name one or more model files")
+    files: dict[str, Path] = {}
+    for path in paths:
+        if "calibration" not in read_header(path):
+            raise CalibrationError(f"{path}: not calibrated, so it can't decide; run `sanum calibrate` first")
+        if path.stem in files:
+            raise ConfigError(f"{path}: another model is called {path.stem!r} too; rename one file")
+        files[path.stem] = path.resolve()
+    return files
+
+
+def choose(models: Mapping[str, ServedModel], name: str | None) -> tuple[str, ServedModel]:
+    """The model a client means.
+
+    Raises:
+        RequestError: 400 where none was named and there are several, 404 for an unknown one.
+    """
+    if name is None:
+        if len(models) > 1:
+            raise RequestError(
+                400, "which-model", f"Several models are served: name one of {', '.join(models)}."
+            )
+        name = next(iter(models))
+    if name not in models:
+        raise RequestError(404, "unknown-model", f"No model {name!r} is served; {did_you_mean(name, models)}")
+    return name, models[name]
+
+
+def modalities(model: ServedModel) -> list[str]:
+    """What the model needs of each case."""
+    return list(model.card["modalities"])

@@ -1,0 +1,32 @@
+"""What the routes work with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy.engine import Engine
+
+from sanum.service.audit import AuditLog
+from sanum.service.case_folder import CaseFolders
+from sanum.service.doors import Doors
+from sanum.service.jobs import JobQueue
+from sanum.service.limits import Limits
+from sanum.service.metrics import Metrics
+from sanum.service.models import ServedModel
+from sanum.service.turns import Turns
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything behind the routes, made once by `create_app`."""
+
+    engine: Engine
+    folders: CaseFolders
+    queue: JobQueue
+    models: Mapping[str, ServedModel]
+    limits: Limits
+    doors: Doors
+    audit: AuditLog
+    metrics: Metrics
+    turns: Turns

@@ -1,0 +1,89 @@
+"""`/v1/predict`: one scan in, one decision out, at once; nothing is kept."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from apiflask import APIFlask
+from werkzeug.datastructures import FileStorage
+
+from sanum.core.errors import ScanError
+from sanum.report.case import case_pictures
+from sanum.service import wire
+from sanum.service.intake import streaming_request, take_in
+from sanum.service.models import choose, modalities
+from sanum.service.parts import Parts
+from sanum.service.problems import RequestError
+
+if TYPE_CHECKING:
+    from sanum.workflow.detect import CaseDetection
+
+
+def add_predict_routes(app: APIFlask, parts: Parts) -> None:
+    """Add it to the app."""
+
+    @app.post("/v1/predict")
+    @parts.doors.needs(app, "submit")
+    @app.input(wire.PredictForm, location="form_and_files", arg_name="form")
+    @app.output(wire.PredictionOut)
+    @app.doc(tags=["predict"], summary="Judge one scan at once", operation_id="predict")
+    def predict(form: wire.PredictForm) -> dict[str, Any]:
+        """Decision, score, threshold, p-value, findings, and a picture when abnormal or asked for.
+
+        For small inputs: the answer waits for earlier ones. A scan that can't be judged is answered 422.
+        """
+        upload = streaming_request()
+        name, model = choose(parts.models, form.model)
+        needed = modalities(model)
+        taken = take_in(
+            upload, _files(upload.files, form), needed[0] if len(needed) == 1 else None, parts.limits
+        )
+        parts.audit.write(parts.doors.who().name, "predict", model=name)
+        with parts.turns.take():
+            try:
+                found = model.detect(taken.paths(), case="upload")
+            except ScanError as error:
+                raise _refused(str(error), taken.folder) from error
+        if found.status == "refused":
+            raise _refused(found.reason, taken.folder)
+        return prediction(found, form.heatmap)
+
+
+def prediction(found: CaseDetection, heatmap: str) -> dict[str, Any]:
+    """The answer to one scan, as plain JSON."""
+    plain = found.to_dict()
+    wanted = heatmap == "always" or (heatmap == "abnormal" and found.status == "abnormal")
+    pictures = case_pictures(found, found.scan, limit=1) if wanted else []
+    return {
+        "decision": found.status,
+        **{key: plain[key] for key in ("abnormal", "score", "threshold", "p_value", "rule", "findings")},
+        "heatmap": base64.b64encode(pictures[0].png).decode("ascii") if pictures else None,
+        "heatmap_shows": pictures[0].caption if pictures else None,
+        "map_scale": plain["map_scale"],
+        "model": {"name": found.provenance.model_name, "sha256": found.provenance.model_sha256},
+        "version": found.provenance.version,
+        "seconds": found.provenance.seconds,
+    }
+
+
+def _files(files: Any, form: wire.PredictForm) -> dict[str, FileStorage]:
+    """Uploads by field; `modality` says what the field `file` shows."""
+    named = dict(files)
+    if form.modality is not None and "file" in named:
+        if form.modality in named:
+            raise RequestError(400, "two-files", f"Two files for {form.modality}; send one a modality.")
+        named[form.modality] = named.pop("file")
+    return named
+
+
+def _refused(reason: str, folder: Path) -> RequestError:
+    """A sound request whose scan can't be judged: neither normal nor abnormal."""
+    return RequestError(
+        422,
+        "scan-refused",
+        reason.replace(f"{folder}/", ""),
+        "The scan could not be judged",
+        {"decision": "refused", "abnormal": None},
+    )

@@ -1,0 +1,1 @@
+const o=null;export{o as default};

@@ -1,0 +1,120 @@
+"""Databases of the service tests: SQLite always, PostgreSQL from Debian's package where it is installed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _postgres_tools() -> Path | None:
+    homes = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return homes[-1].parent if homes else None
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL server of our own; skipped without the package (apt-get install postgresql)."""
+    tools = _postgres_tools()
+    if tools is None:
+        pytest.skip("PostgreSQL is not installed; apt-get install postgresql")
+    folder = Path(tempfile.mkdtemp(prefix="sanum-postgres-"))
+    as_user: list[str] = []
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres", "postgres")
+        as_user = ["runuser", "-u", "postgres", "--"]
+    port = free_port()
+    subprocess.run(
+        [*as_user, tools / "initdb", "-D", folder / "db", "-A", "trust", "-U", "sanum", "-E", "UTF8"],
+        check=True,
+        capture_output=True,
+    )
+    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+    control = [*as_user, tools / "pg_ctl", "-D", folder / "db", "-w"]
+    subprocess.run([*control, "-o", options, "-l", folder / "log", "start"], check=True, capture_output=True)
+    try:
+        yield f"postgresql://sanum@127.0.0.1:{port}/postgres"
+    finally:
+        subprocess.run([*control, "-m", "immediate", "stop"], check=False, capture_output=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class Live:
+    """A service with all its processes, as `sanum serve` starts it."""
+
+    def __init__(self, model: Path, data: Path, *options: str):
+        self.data = data
+        self.address = f"http://127.0.0.1:{free_port()}"
+        port = self.address.rpartition(":")[2]
+        command = [sys.executable, "-m", "sanum", "serve", model, "--data", data, "--port", port, *options]
+        self.log = (data.parent / f"{data.name}.log").open("wb")
+        self.process = subprocess.Popen([str(part) for part in command], stdout=self.log, stderr=self.log)
+        self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        deadline = time.monotonic() + 90
+        while True:
+            try:
+                self.ask("/readyz")
+                return
+            except OSError:
+                assert self.process.poll() is None, Path(self.log.name).read_text()
+                assert time.monotonic() < deadline, Path(self.log.name).read_text()
+                time.sleep(0.2)
+
+    def ask(self, address: str, data: bytes | None = None, headers: dict[str, str] | None = None) -> Any:
+        request = urllib.request.Request(self.address + address, data, headers or {})
+        with urllib.request.urlopen(request, timeout=300) as response:
+            return json.load(response)
+
+    def send(self, content: bytes) -> str:
+        edge = "edge" * 8
+        body = f'--{edge}\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'.encode()
+        body += content + f"\r\n--{edge}--\r\n".encode()
+        case: str = self.ask("/v1/cases", body, {"Content-Type": f"multipart/form-data; boundary={edge}"})[
+            "id"
+        ]
+        return case
+
+    def children(self) -> dict[str, int]:
+        """Process ids by role."""
+        listed = subprocess.run(
+            ["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True
+        ).stdout
+        found = {}
+        for line in listed.splitlines()[1:]:
+            pid, parent, command = line.split(None, 2)
+            if int(parent) == self.process.pid and "sanum.service.launch" in command:
+                found[command.split("sanum.service.launch ")[1].split()[0]] = int(pid)
+        return found
+
+    def stop(self) -> int:
+        self.process.terminate()
+        code = self.process.wait(60)
+        self.log.close()
+        return code
+
+
+@pytest.fixture(scope="session")
+def live(model_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """One service for the tests that only use it."""
+    service = Live(model_path, tmp_path_factory.mktemp("service") / "data")
+    yield service
+    service.stop()

@@ -1,0 +1,215 @@
+"""Hostile uploads: each is refused with the right words, and leaves nothing on the disk."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.service.fakes import FakeModel, form, make, nifti
+from tests.service.test_app import check_problem
+
+
+def header(shape=(4, 4, 4), spacing=(1.0, 1.0, 1.0), offset=352.0, code=16) -> bytearray:
+    """A NIfTI-1 header with an sform."""
+    block = bytearray(352)
+    struct.pack_into("<i", block, 0, 348)
+    struct.pack_into("<8h", block, 40, len(shape), *shape, *[1] * (7 - len(shape)))
+    struct.pack_into("<2h", block, 70, code, 32)
+    struct.pack_into("<8f", block, 76, 1.0, *spacing, 0, 0, 0, 0)
+    struct.pack_into("<f", block, 108, offset)
+    struct.pack_into("<h", block, 254, 1)
+    for row in range(3):
+        values = [0.0, 0.0, 0.0, 0.0]
+        values[row] = spacing[row]
+        struct.pack_into("<4f", block, 280 + 16 * row, *values)
+    block[344:348] = b"n+1\0"
+    return block
+
+
+def png(width: int, height: int, pixels: bytes) -> bytes:
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    head = struct.pack(">2I5B", width, height, 8, 0, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + chunk(b"IDAT", zlib.compress(pixels))
+        + chunk(b"IEND", b"")
+    )
+
+
+def archive(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w", method) as opened:
+        for name, content in members.items():
+            opened.writestr(name, content)
+    return sink.getvalue()
+
+
+def overlapping_archive() -> bytes:
+    """The central directory lies about the size of what it holds."""
+    content = bytearray(archive({"a.nii": bytes(5_000_000)}))
+    place = content.rindex(b"PK\x01\x02")
+    struct.pack_into("<I", content, place + 24, 10)
+    return bytes(content)
+
+
+def encrypted_archive() -> bytes:
+    content = bytearray(archive({"a.nii": bytes(header())}))
+    for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        place = content.index(mark)
+        content[place + offset] |= 1
+    return bytes(content)
+
+
+def linking_archive() -> bytes:
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w") as opened:
+        entry = zipfile.ZipInfo("scan.nii")
+        entry.external_attr = 0o120777 << 16
+        opened.writestr(entry, "/etc/passwd")
+    return sink.getvalue()
+
+
+def npy(kind: str, shape: tuple[int, int]) -> bytes:
+    """The header of an array."""
+    text = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}".encode()
+    return b"\x93NUMPY\x01\x00v\x00" + text.ljust(117) + b"\n"
+
+
+BIG = 5_000_000
+STORED = zipfile.ZIP_STORED
+HOSTILE = {
+    "empty": (b"", 400, "is empty"),
+    "text": (b"hello", 415, "no NIfTI"),
+    "program": (b"\x7fELF" + bytes(600), 415, "no NIfTI"),
+    "page": (b"<svg onload=alert(1)>" + bytes(600), 415, "no NIfTI"),
+    "pickle": (b"\x80\x04\x95" + bytes(600), 415, "no NIfTI"),
+    "DICOM in name only": (bytes(128) + b"DICM" + bytes(400), 422, "T1w.dcm"),
+    "NRRD that names another file": (b"NRRD0004\ndata file: /etc/passwd\n" + bytes(600), 415, "no NIfTI"),
+    "gzip of text": (gzip.compress(b"hello" * 1000), 415, "no NIfTI"),
+    "gzip bomb": (gzip.compress(bytes(50_000_000)), 415, "no NIfTI"),
+    "damaged gzip": (b"\x1f\x8b" + bytes(600), 415, "no NIfTI"),
+    "header promises terabytes": (bytes(header((30000, 30000, 30000))), 422, "header is damaged"),
+    "header promises more than allowed": (bytes(header((400, 400, 400))), 413, "more than this service takes"),
+    "bomb behind a true header": (gzip.compress(bytes(header((500, 500, 500))) + bytes(BIG)), 413, "voxels"),
+    "negative size": (bytes(header((-4, 4, 4))), 422, "damaged"),
+    "no spacing": (bytes(header(spacing=(0.0, 1.0, 1.0))), 422, "T1w.nii"),
+    "spacing is no number": (bytes(header(spacing=(float("nan"), 1.0, 1.0))), 422, "T1w.nii"),
+    "voxels start nowhere": (bytes(header(offset=1e30)), 422, "damaged|start at byte"),
+    "unknown type": (bytes(header(code=999)), 422, "T1w.nii"),
+    "colours": (bytes(header(code=128)), 422, "RGB"),
+    "header only": (bytes(header())[:200], 415, "no NIfTI"),
+    "image bomb": (png(60_000, 60_000, bytes(1000)), 422, "pixels|more than"),
+    "large image": (png(6000, 6000, bytes(6001 * 6000)), 413, "more than this service takes"),
+    "image without pixels": (b"\x89PNG\r\n\x1a\n" + bytes(600), 422, "T1w.png"),
+    "npy of objects": (npy("|O", (2, 2)) + bytes(64), 422, "npy"),
+    "npy that promises terabytes": (npy("<f8", (1_000_000, 1_000_000)), 422, "npy"),
+    "zip bomb": (archive({"a.nii": bytes(header()) + bytes(60_000_000)}), 413, "more than 40 MB once unpacked"),
+    "zip of many files": (archive({f"{n}": b"x" for n in range(20_001)}, STORED), 413, "more than 20,000 files"),
+    "zip that lies about sizes": (overlapping_archive(), 422, "can't be unpacked|holds 0 scans"),
+    "encrypted zip": (encrypted_archive(), 422, "without encryption"),
+    "zip with a link": (linking_archive(), 422, "holds 0 scans"),
+    "zip in zip": (archive({"b.zip": archive({"a.nii": bytes(header())})}), 422, "holds 0 scans"),
+    "empty zip": (archive({}), 415, "no NIfTI"),
+    "zip cut short": (archive({"a.nii": bytes(header())})[:100], 422, "can't be unpacked"),
+    "zip of two scans": (archive({"a.nii": bytes(header()), "b.nii": bytes(header())}), 422, "holds 2 scans"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("address", ["/v1/cases", "/v1/predict"])
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_hostile_files(kind, address, tmp_path):
+    content, status, words = HOSTILE[kind]
+    model = FakeModel()
+    service = make(tmp_path, model, unpacked_mb=40, voxels=20_000_000)
+    response = service.client().post(address, data=form(content))
+    check_problem(response, status, words)
+    assert str(tmp_path) not in response.text
+    assert model.asked == []
+    assert [path for folder in ("incoming", "cases") for path in (tmp_path / folder).iterdir()] == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../etc/passwd.nii.gz",
+        "/etc/cron.d/x.nii.gz",
+        "a\\..\\b.nii.gz",
+        "$(rm -rf).NII.GZ",
+        "\u202e.nii.gz",
+        "x.exe",
+    ],
+)
+def test_client_names_never_reach_the_file_system(name, tmp_path):
+    service = make(tmp_path)
+    content = nifti(tmp_path, shape=(8, 8, 8))
+    case = service.client().post("/v1/cases", data=form(content, name=name)).get_json()
+    files = [path.relative_to(tmp_path) for path in (tmp_path / "cases").rglob("*") if path.is_file()]
+    assert files == [Path("cases", case["id"], "inputs", "T1w.nii.gz")]
+
+
+@pytest.mark.parametrize(
+    "name", ["../../evil.nii", "/abs/evil.nii", "..\\evil.nii", "C:evil.nii", "a/b/c.nii"]
+)
+def test_zip_slip(name, tmp_path):
+    data = tmp_path / "data"
+    service = make(data)
+    sent = service.client().post("/v1/cases", data=form(archive({name: bytes(header()) + bytes(4 * 64)})))
+    assert sent.status_code == 202
+    written = list(tmp_path.rglob("*.nii"))
+    assert written == [data / "cases" / sent.get_json()["id"] / "inputs" / "T1w.nii"]
+
+
+def test_a_zip_of_dicom_files_becomes_a_folder(tmp_path):
+    one = bytes(128) + b"DICM" + bytes(100)
+    service = make(tmp_path)
+    members = {"DIR/IM1": one, "DIR/IM2": one + b"2", "DIR/README": b"text", "DICOMDIR.txt": b""}
+    sent = service.client().post("/v1/cases", data=form(archive(members), name="study.zip"))
+    inputs = tmp_path / "cases" / sent.get_json()["id"] / "inputs"
+    assert sorted(path.name for path in (inputs / "T1w").iterdir()) == ["000000.dcm", "000001.dcm"]
+
+
+def test_too_large_is_413_before_it_is_read(tmp_path):
+    service = make(tmp_path, upload_mb=1)
+    response = service.client().post("/v1/cases", data=form(b"x" * 1_000_001))
+    check_problem(response, 413, r"\(1 MB\)")
+    assert list((tmp_path / "incoming").iterdir()) == []
+
+
+def test_a_flood_of_form_fields_is_refused(tmp_path):
+    fields = {f"field-{number}": "x" for number in range(500)}
+    client = make(tmp_path).client()
+    assert client.post("/v1/predict", data=fields, content_type="multipart/form-data").status_code == 413
+    huge = {"label": "x" * 600_000}
+    assert client.post("/v1/cases", data=huge, content_type="multipart/form-data").status_code == 413
+
+
+def test_an_upload_that_takes_too_long_is_408(tmp_path):
+    service = make(tmp_path, upload_seconds=1e-9)
+    check_problem(service.client().post("/v1/cases", data=form(bytes(header()))), 408, "took longer")
+    assert list((tmp_path / "incoming").iterdir()) == []
+
+
+def test_every_format_that_is_read_gets_in(tmp_path):
+    service = make(tmp_path)
+    sink = io.BytesIO()
+    np.save(sink, np.arange(64.0).reshape(8, 8))
+    image = Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8))
+    encoded = []
+    for kind in ("PNG", "JPEG", "TIFF"):
+        held = io.BytesIO()
+        image.save(held, kind)
+        encoded.append(held.getvalue())
+    volume = nifti(tmp_path, shape=(8, 8, 8))
+    for content in (volume, gzip.decompress(volume), sink.getvalue(), *encoded, archive({"x": volume})):
+        assert service.client().post("/v1/cases", data=form(content)).status_code == 202

@@ -1,0 +1,127 @@
+"""The whole service as processes: it comes up, survives kills, and stops when told."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from sanum.core.errors import CalibrationError, ConfigError, ModelFileError
+from sanum.service.launch import ServeConfig, serve
+from tests.service.conftest import Live
+from tests.service.fakes import nifti
+
+
+def ended(service: Live, case: str, seconds: float = 90.0) -> dict:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            found = service.ask(f"/v1/cases/{case}")
+            if found["status"] in ("done", "failed"):
+                return found
+        except OSError:
+            pass
+        assert time.monotonic() < deadline, "the case did not end"
+        time.sleep(0.2)
+
+
+@pytest.mark.timeout(400)
+def test_an_accepted_case_survives_the_death_of_every_process(model_path, tmp_path):
+    service = Live(model_path, tmp_path / "data")
+    scan = nifti(tmp_path, seed=11, lesion=True)
+    undisturbed = ended(service, service.send(scan))
+    case = service.send(scan)
+    os.kill(service.children()["worker"], signal.SIGKILL)
+    os.kill(service.children()["web"], signal.SIGKILL)
+    after = ended(service, case)
+    assert (after["decision"], after["score"]) == (undisturbed["decision"], undisturbed["score"])
+    assert service.ask("/v1/cases")["cases"][0]["id"] == case
+    assert service.stop() == 0
+    assert service.children() == {}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_cases_survive_the_death_of_the_whole_service(model_path, tmp_path):
+    """The parent is killed too, at random moments, and started again on the same folder."""
+    rng = random.Random(1)
+    scan = nifti(tmp_path, seed=11, lesion=True)
+    data = tmp_path / "data"
+    sent = []
+    for _ in range(3):
+        service = Live(model_path, data)
+        sent += [service.send(scan) for _ in range(3)]
+        time.sleep(rng.uniform(0.0, 4.0))
+        service.process.kill()
+        service.process.wait()
+        service.log.close()
+    service = Live(model_path, data)
+    found = [ended(service, case, 200) for case in sent]
+    service.stop()
+    assert [case["status"] for case in found] == ["done"] * 9
+    assert len({case["score"] for case in found}) == 1
+
+
+def test_what_cannot_be_served_is_named(tmp_path, model_path):
+    (tmp_path / "m.safetensors").write_bytes(b"junk")
+    for models, error, message in [
+        ((str(tmp_path / "m.safetensors"),), ModelFileError, "not a sanum model file"),
+        ((), ConfigError, "no model to serve"),
+        ((str(model_path), str(model_path)), ConfigError, "another model is called"),
+    ]:
+        with pytest.raises(error, match=message):
+            serve(ServeConfig(models, str(tmp_path / "data")))
+    with pytest.raises(ConfigError, match=r"without tokens everyone in reach .*sanum token make"):
+        serve(ServeConfig((str(model_path),), str(tmp_path / "data"), host="0.0.0.0"))
+    with pytest.raises(ConfigError, match="port: expected 0 to 65535, got 70000"):
+        ServeConfig((), "d", port=70000)
+    with pytest.raises(ConfigError, match="1 or more servers"):
+        ServeConfig((), "d", servers=0)
+
+
+def test_an_uncalibrated_model_is_not_served(tmp_path, store):
+    from sanum.model import save
+    from sanum.workflow.fit import fit
+
+    path = tmp_path / "raw.safetensors"
+    save(fit(store, "intensity"), path)
+    with pytest.raises(CalibrationError, match="not calibrated"):
+        serve(ServeConfig((str(path),), str(tmp_path / "data")))
+
+
+def memory_mb(pid: int) -> float:
+    """Peak resident memory of a process and of its children."""
+    own = next(
+        float(line.split()[1]) / 1024
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+        if line.startswith("VmHWM")
+    )
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return own + sum(memory_mb(int(child)) for child in children)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_memory_stays_bounded_while_four_clients_upload_200_mb_each(live, tmp_path):
+    """Uploads are streamed: what is held is a few buffers a client, not what was sent."""
+    import threading
+
+    from tests.service.test_intake import header
+
+    content = bytes(header((100, 100, 100))) + os.urandom(1 << 20) * 200
+    web = live.children()["web"]
+    before = memory_mb(web)
+    answers: list[str] = []
+    clients = [threading.Thread(target=lambda: answers.append(live.send(content))) for _ in range(4)]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join()
+    grown = memory_mb(web) - before
+    print(f"the server grew by {grown:.0f} MB")
+    assert len(answers) == 4
+    assert grown < 60

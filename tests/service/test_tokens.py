@@ -1,0 +1,52 @@
+"""Tokens: kept as hashes, limited by scope, worthless once revoked."""
+
+from __future__ import annotations
+
+import pytest
+
+from sanum.core.errors import ConfigError
+from sanum.service import database
+from sanum.service.tokens import any_token, list_tokens, make_token, principal_of, revoke_token
+
+
+@pytest.fixture
+def engine(tmp_path):
+    return database.open_database(database.default_url(tmp_path))
+
+
+def test_the_secret_is_kept_nowhere(engine, tmp_path):
+    secret = make_token(engine, "alice", ["read"])
+    engine.dispose()
+    assert all(secret.encode() not in path.read_bytes() for path in tmp_path.iterdir())
+    assert principal_of(engine, secret).name == "alice"
+    assert principal_of(engine, secret[:-1]) is None
+
+
+def test_admin_implies_the_other_scopes_and_read_does_not_submit(engine):
+    assert principal_of(engine, make_token(engine, "boss", ["admin"])).scopes == {"admin", "read", "submit"}
+    assert principal_of(engine, make_token(engine, "eye", ["read"])).scopes == {"read"}
+
+
+def test_a_revoked_token_opens_nothing_and_its_name_stays_taken(engine):
+    secret = make_token(engine, "alice", ["read"])
+    revoke_token(engine, "alice")
+    assert principal_of(engine, secret) is None
+    assert any_token(engine)
+    assert list_tokens(engine)[0].revoked is not None
+    with pytest.raises(ConfigError, match="exists already, perhaps revoked"):
+        make_token(engine, "alice", ["read"])
+    with pytest.raises(ConfigError, match="does not exist or is revoked"):
+        revoke_token(engine, "alice")
+
+
+@pytest.mark.parametrize("name", ["", "local", "a b", "../x", "x" * 81, "name\n"])
+def test_names_that_would_spoil_the_audit_log_are_refused(engine, name):
+    with pytest.raises(ConfigError, match="token name"):
+        make_token(engine, name, ["read"])
+
+
+def test_scopes_are_checked(engine):
+    with pytest.raises(ConfigError, match=r"unknown scope 'raed'; did you mean 'read'"):
+        make_token(engine, "a", ["raed"])
+    with pytest.raises(ConfigError, match="no scope"):
+        make_token(engine, "a", [])

@@ -1,0 +1,220 @@
+"""The viewer in Debian's Chromium: from a dropped scan to an overlay that a person can turn and threshold."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.service.conftest import Live
+from tests.service.fakes import nifti
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = Path("/usr/bin/chromium")
+OPTIONS = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist", "--no-sandbox"]
+"""WebGL 2 without a graphics card."""
+
+browser_test = pytest.mark.browser
+DRAWN = "canvas[data-drawn=true]"
+
+
+def test_the_built_page_belongs_to_its_source():
+    """Change viewer/ and forget `npm run build`, and this fails; it needs no Node."""
+    source = ROOT / "viewer"
+    digest = hashlib.sha256()
+    parts = [source / "index.html", source / "package-lock.json", *sorted((source / "src").iterdir())]
+    for part in parts:
+        digest.update(part.read_bytes())
+    built = (ROOT / "src/sanum/service/viewer/source.sha256").read_text().strip()
+    assert built == digest.hexdigest(), "run `npm ci && npm run build` in viewer/"
+
+
+def test_the_page_asks_no_other_host():
+    page = (ROOT / "src/sanum/service/viewer/index.html").read_text()
+    assert "http:" not in page
+    assert "https:" not in page
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    if not CHROMIUM.exists():
+        pytest.skip("Chromium is not installed; apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium, live: Live):
+    context = chromium.new_context(viewport={"width": 1280, "height": 860})
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    troubles: list[str] = []
+    page.on("console", lambda message: message.type == "error" and troubles.append(message.text))
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on(
+        "request", lambda request: _own(request.url, live) or troubles.append(f"asked {request.url[:80]}")
+    )
+    page.goto(live.address)
+    page.get_by_role("heading", name="Judge a scan").wait_for()
+    yield page
+    context.close()
+    assert [trouble for trouble in troubles if "status of 4" not in trouble] == []
+
+
+def _own(url: str, live: Live) -> bool:
+    return url.startswith((live.address, "data:", "blob:"))
+
+
+def shoot(page, name: str) -> None:
+    """Keep a screenshot for the docs where SANUM_SCREENSHOTS names a folder."""
+    folder = os.environ.get("SANUM_SCREENSHOTS")
+    if folder is not None:
+        page.wait_for_timeout(700)
+        page.screenshot(path=Path(folder) / f"{name}.png")
+
+
+def send(page, name: str, content: bytes) -> None:
+    page.locator("input[type=file]").set_input_files(
+        {"name": name, "mimeType": "application/x", "buffer": content}
+    )
+    page.get_by_role("button", name="Judge this scan").click()
+
+
+def pixels(page) -> np.ndarray:
+    """What the canvas shows, (rows, columns, 3)."""
+    from PIL import Image
+
+    page.wait_for_timeout(500)
+    return np.asarray(Image.open(io.BytesIO(page.locator(DRAWN).screenshot())).convert("RGB")).astype(int)
+
+
+def coloured(picture: np.ndarray) -> int:
+    """Pixels of the anomaly map: yellow to red, where red and blue lie far apart."""
+    return int((picture[..., 0] - picture[..., 2] > 60).sum())
+
+
+@browser_test
+def test_from_upload_to_overlay(page, tmp_path):
+    shoot(page, "home")
+    send(page, "c11_T1w.nii.gz", nifti(tmp_path, seed=11, lesion=True))
+    page.locator(DRAWN).wait_for()
+    assert page.get_by_role("heading", level=1).inner_text().startswith("c11_T1w.nii.gz")
+    assert "abnormal" in page.get_by_label("Decision", exact=True).inner_text()
+    shoot(page, "result")
+    assert coloured(pixels(page)) > 300
+    page.get_by_label("Opacity").fill("0")
+    assert coloured(pixels(page)) == 0
+    page.get_by_label("Opacity").fill("0.9")
+    loose, strict = page.get_by_label("Show voxels from"), page.locator("#threshold-told")
+    loose.fill("0.1")
+    many = coloured(pixels(page))
+    loose.fill("1")
+    assert strict.inner_text().startswith("p ≤ 0.00010: 1 in 10,000")
+    assert coloured(pixels(page)) < many
+
+
+@browser_test
+def test_findings_and_keys_move_the_crosshair(page, tmp_path):
+    send(page, "c11_T1w.nii.gz", nifti(tmp_path, seed=11, lesion=True))
+    page.locator(DRAWN).wait_for()
+    findings = page.locator("button.finding")
+    assert findings.first.get_attribute("aria-pressed") == "true"
+    assert "28 left, 40 back, 20 up" in findings.first.inner_text()
+    first = page.locator(".place").inner_text()
+    assert first.startswith("28 left, 40 back, 20 up mm")
+    if findings.count() > 1:
+        page.keyboard.press("j")
+        assert findings.nth(1).get_attribute("aria-pressed") == "true"
+        assert page.locator(".place").inner_text() != first
+        page.keyboard.press("k")
+    page.locator(DRAWN).focus()
+    page.keyboard.press("ArrowLeft")
+    assert page.locator(".place").inner_text() != first
+    page.keyboard.press("a")
+    assert page.get_by_role("button", name="Axial").get_attribute("aria-pressed") == "true"
+    page.keyboard.press("?")
+    assert page.get_by_role("heading", name="Keyboard").is_visible()
+
+
+@browser_test
+def test_phone_width_and_darkness(page, tmp_path):
+    send(page, "c11_T1w.nii.gz", nifti(tmp_path, seed=11, lesion=True))
+    page.locator(DRAWN).wait_for()
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.get_by_role("button", name="Change between light and dark").click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    shoot(page, "phone-dark")
+
+
+@browser_test
+def test_refusals_and_errors_say_why(page, tmp_path):
+    send(page, "notes.txt", b"hello")
+    page.locator("form .problem").get_by_text("no NIfTI").wait_for()
+    shoot(page, "error")
+    send(page, "tiny_T1w.nii.gz", nifti(tmp_path, shape=(16, 16, 8)))
+    page.get_by_role("heading", name="Refused: this scan").wait_for()
+    assert "neither normal nor abnormal" in page.locator(".refused-card").inner_text()
+    assert "Not judged" in page.locator(".findings").inner_text()
+    shoot(page, "refused")
+    page.goto(page.url.split("#")[0] + "#/cases/" + "0" * 32)
+    page.get_by_text("No case has this id").wait_for()
+
+
+@browser_test
+def test_earlier_cases_are_listed_and_open(page, tmp_path):
+    send(page, "c03_T1w.nii.gz", nifti(tmp_path, seed=3))
+    page.locator(DRAWN).wait_for()
+    page.get_by_role("link", name="Cases").click()
+    shoot(page, "history")
+    page.get_by_role("link", name="c03_T1w.nii.gz").first.click()
+    page.locator(DRAWN).wait_for()
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Delete this case").click()
+    page.get_by_role("heading", name="Judge a scan").wait_for()
+
+
+@browser_test
+def test_everything_that_acts_has_a_name(page, tmp_path):
+    send(page, "c11_T1w.nii.gz", nifti(tmp_path, seed=11, lesion=True))
+    page.locator(DRAWN).wait_for()
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll("button, a, input, select, canvas, progress")]
+        .filter((e) => e.offsetParent !== null && !(e.getAttribute("aria-label") || e.textContent.trim()
+          || (e.labels && e.labels.length)))
+        .map((e) => e.outerHTML)"""
+    )
+    assert nameless == []
+
+
+@browser_test
+def test_a_locked_service_asks_for_the_token(chromium, model_path, tmp_path):
+    from sanum.service.database import default_url, open_database
+    from sanum.service.tokens import make_token
+
+    data = tmp_path / "data"
+    data.mkdir()
+    secret = make_token(open_database(default_url(data)), "doctor", ["submit", "read"])
+    service = Live(model_path, data)
+    try:
+        page = chromium.new_page()
+        page.set_default_timeout(60_000)
+        page.goto(service.address)
+        page.get_by_role("heading", name="API token").wait_for()
+        page.get_by_label("Token", exact=True).fill(secret)
+        page.get_by_role("button", name="Use token").click()
+        send(page, "c11_T1w.nii.gz", nifti(tmp_path, seed=11, lesion=True))
+        page.locator(DRAWN).wait_for()
+        assert coloured(pixels(page)) > 300
+        assert secret not in (data / "audit.log").read_text() + (tmp_path / "data.log").read_text()
+        page.close()
+    finally:
+        service.stop()

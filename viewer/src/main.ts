@@ -1,0 +1,80 @@
+// The page: which part is shown, light or dark, the token, and keys.
+
+import "./style.css";
+
+import { models, setToken, type Model, type Problem } from "./api.ts";
+import { CasePage } from "./case-page.ts";
+import { byId, el } from "./dom.ts";
+import { history } from "./history.ts";
+import { uploadForm } from "./upload.ts";
+
+const main = byId("main");
+const tokenDialog = byId<HTMLDialogElement>("token-dialog");
+const keysDialog = byId<HTMLDialogElement>("keys-dialog");
+let known: Model[] | null = null;
+let page: CasePage | null = null;
+
+async function show(): Promise<void> {
+  page?.close();
+  page = null;
+  try {
+    known ??= await models();
+  } catch (error) {
+    showProblem(error as Problem);
+    return;
+  }
+  const id = /^#\/cases\/([0-9a-f]{32})$/.exec(location.hash)?.[1];
+  if (id === undefined) {
+    main.replaceChildren(uploadForm(known, (made) => (location.hash = `#/cases/${made}`)), await history());
+  } else {
+    page = new CasePage(id, known);
+    main.replaceChildren(page.element);
+  }
+  document.title = id === undefined ? "sanum" : "Case · sanum";
+}
+
+function showProblem(problem: Problem): void {
+  const again = el("button", { type: "button" }, problem.status === 401 ? "Enter a token" : "Try again");
+  again.addEventListener("click", () => (problem.status === 401 ? tokenDialog.showModal() : void show()));
+  main.replaceChildren(
+    el("section", { class: "card failed-card", role: "alert" }, el("h1", {}, problem.status === 401 ? "A token is needed" : "Something is wrong"), el("p", {}, problem.message), again),
+  );
+  if (problem.status === 401 && !tokenDialog.open) tokenDialog.showModal();
+}
+
+function setTheme(theme: string): void {
+  document.documentElement.dataset["theme"] = theme;
+  byId("theme-button").textContent = theme === "dark" ? "Light" : "Dark";
+  localStorage.setItem("sanum-theme", theme);
+}
+
+function usualTheme(): string {
+  return matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+}
+
+function onKey(event: KeyboardEvent): void {
+  const typing = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
+  if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]") !== null) return;
+  if (event.key === "?") keysDialog.showModal();
+  else if (page?.onKey(event.key.length === 1 ? event.key.toLowerCase() : event.key) !== true) return;
+  event.preventDefault();
+}
+
+byId("token-button").addEventListener("click", () => tokenDialog.showModal());
+byId("keys-button").addEventListener("click", () => keysDialog.showModal());
+byId("theme-button").addEventListener("click", () => setTheme(document.documentElement.dataset["theme"] === "dark" ? "light" : "dark"));
+tokenDialog.addEventListener("close", () => {
+  const input = byId<HTMLInputElement>("token-input");
+  if (tokenDialog.returnValue === "use") {
+    setToken(input.value.trim());
+    known = null;
+    void show();
+  }
+  input.value = "";
+});
+addEventListener("hashchange", () => void show());
+addEventListener("keydown", onKey);
+addEventListener("dragover", (event) => event.preventDefault());
+addEventListener("drop", (event) => event.preventDefault());
+setTheme(localStorage.getItem("sanum-theme") ?? usualTheme());
+void show();

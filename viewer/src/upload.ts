@@ -1,0 +1,104 @@
+// Drop a scan, choose a model, send it.
+
+import { sendCase, type Model, type Problem } from "./api.ts";
+import { el, say } from "./dom.ts";
+
+export function uploadForm(models: Model[], onAccepted: (id: string) => void): HTMLElement {
+  const model = el("select", { id: "model", name: "model" }, ...models.map((one) => el("option", { value: one.name }, one.name)));
+  const facts = el("p", { class: "hint", id: "model-facts" });
+  const slots = el("div", { class: "slots" });
+  const problem = el("p", { class: "problem", role: "alert" });
+  const send = el("button", { type: "submit", disabled: "" }, "Judge this scan");
+  const sent = el("progress", { max: "1", value: "0", "aria-label": "Upload", class: "hidden" });
+  const chosen = new Map<string, File>();
+
+  function chosenModel(): Model {
+    return models.find((one) => one.name === model.value) ?? models[0]!;
+  }
+
+  function refresh(): void {
+    const wanted = chosenModel();
+    for (const modality of chosen.keys()) if (!wanted.modalities.includes(modality)) chosen.delete(modality);
+    send.toggleAttribute("disabled", wanted.modalities.some((modality) => !chosen.has(modality)));
+    facts.textContent = describe(wanted);
+    slots.replaceChildren(...wanted.modalities.map((modality) => slot(modality)));
+  }
+
+  function slot(modality: string): HTMLElement {
+    const file = chosen.get(modality);
+    const input = el("input", { type: "file", id: `file-${modality}`, class: "visually-hidden" });
+    const title = chosenModel().modalities.length > 1 ? `Drop the ${modality} scan here` : "Drop a scan here";
+    const label = el(
+      "label",
+      { for: input.id, class: file === undefined ? "drop" : "drop filled" },
+      el("strong", {}, file?.name ?? title),
+      el("span", {}, file === undefined ? `or choose a file: ${modality} as NIfTI, image, or zip` : size(file)),
+    );
+    input.addEventListener("change", () => take(modality, input.files?.[0]));
+    label.addEventListener("dragover", (event) => {
+      event.preventDefault();
+      label.classList.add("over");
+    });
+    label.addEventListener("dragleave", () => label.classList.remove("over"));
+    label.addEventListener("drop", (event) => {
+      event.preventDefault();
+      take(modality, event.dataTransfer?.files[0]);
+    });
+    return el("div", {}, input, label);
+  }
+
+  function take(modality: string, file: File | undefined): void {
+    if (file === undefined) return;
+    chosen.set(modality, file);
+    problem.textContent = "";
+    refresh();
+    say(`${file.name} chosen as ${modality}`);
+    send.focus();
+  }
+
+  async function submit(): Promise<void> {
+    const form = new FormData();
+    form.set("model", chosenModel().name);
+    form.set("label", [...chosen.values()][0]!.name.slice(0, 120));
+    for (const [modality, file] of chosen) form.set(modality, file);
+    send.setAttribute("disabled", "");
+    sent.classList.remove("hidden");
+    problem.textContent = "";
+    try {
+      onAccepted((await sendCase(form, (share) => (sent.value = share))).id);
+    } catch (error) {
+      problem.textContent = (error as Problem).message;
+    } finally {
+      sent.classList.add("hidden");
+      refresh();
+    }
+  }
+
+  const form = el(
+    "form",
+    { class: "card upload", "aria-labelledby": "upload-title" },
+    el("h1", { id: "upload-title" }, "Judge a scan"),
+    slots,
+    el("div", { class: "row" }, el("label", { for: "model" }, "Model"), model, send),
+    facts,
+    sent,
+    problem,
+  );
+  model.addEventListener("change", refresh);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    void submit();
+  });
+  refresh();
+  return form;
+}
+
+function describe(model: Model): string {
+  const calibration = model.card["calibration"] as { subjects?: number } | null | undefined;
+  const subjects = calibration?.subjects === undefined ? "" : `, calibrated on ${calibration.subjects} healthy subjects`;
+  return `${String(model.card["detector"])} for ${model.modalities.join(" and ")}${subjects}.`;
+}
+
+function size(file: File): string {
+  return file.size >= 1e6 ? `${(file.size / 1e6).toFixed(1)} MB` : `${Math.ceil(file.size / 1e3)} kB`;
+}
