@@ -75,9 +75,13 @@ def use_onnx(detector: Detector, size: int, path: Path) -> None:
     exported = OnnxNet(session)
     with torch.inference_mode():
         batch = torch.from_numpy(images)
-        difference = _difference(_scores(images, net(batch).numpy()), _scores(images, exported(batch).numpy()))
+        difference = _difference(
+            _scores(images, net(batch).numpy()), _scores(images, exported(batch).numpy())
+        )
     if not difference <= SCORE_TOLERANCE:
-        raise ModelFileError(f"{path}: {_differs('onnxruntime', difference)}; export it again on this machine")
+        raise ModelFileError(
+            f"{path}: {_differs('onnxruntime', difference)}; export it again on this machine"
+        )
     assert isinstance(detector, ConvolutionalAutoencoder)
     detector.fast_net_ = exported
 
@@ -139,7 +143,9 @@ def _export(net: nn.Module, images: NDArray[np.float32], path: Path, state: str)
 def _runtimes(path: Path) -> dict[str, Rebuild]:
     """ONNX Runtime always, OpenVINO where it is installed."""
     session = _session(path)
-    found: dict[str, Rebuild] = {"onnxruntime": lambda images: np.asarray(session.run(None, {"images": images})[0])}
+    found: dict[str, Rebuild] = {
+        "onnxruntime": lambda images: np.asarray(session.run(None, {"images": images})[0])
+    }
     try:
         import openvino
     except ImportError:
@@ -157,7 +163,9 @@ def _session(path: Path) -> Any:
     try:
         return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     except Exception as error:  # its errors have no common base but this
-        raise ModelFileError(f"{path}: can't be loaded ({str(error).splitlines()[0]}); export it again") from error
+        raise ModelFileError(
+            f"{path}: can't be loaded ({str(error).splitlines()[0]}); export it again"
+        ) from error
 
 
 def _difference(expected: NDArray[np.float64], found: NDArray[np.float64]) -> float:
@@ -165,9 +173,7 @@ def _difference(expected: NDArray[np.float64], found: NDArray[np.float64]) -> fl
 
 
 def _differs(runtime: str, difference: float) -> str:
-    return (
-        f"scores under {runtime} differ from PyTorch's by {difference:.1e}, allowed {SCORE_TOLERANCE:.0e} (relative)"
-    )
+    return f"scores under {runtime} differ from PyTorch's by {difference:.1e}, allowed {SCORE_TOLERANCE:.0e} (relative)"
 
 
 def _made_slices(channels: int, size: int) -> NDArray[np.float32]:

@@ -62,7 +62,8 @@ def bias(voxels: Volume, severity: float, rng: np.random.Generator) -> NDArray[n
     axes = np.meshgrid(*(np.linspace(-1.0, 1.0, side) for side in voxels.shape), indexing="ij", sparse=True)
     first, second = rng.normal(size=3), rng.normal(size=3)
     drift = sum(a * x + 0.5 * b * x * x for a, b, x in zip(first, second, axes, strict=True))
-    return voxels * np.exp(severity * drift / max(float(np.abs(drift).max()), 1e-6))
+    field: NDArray[np.floating] = np.exp(severity * drift / max(float(np.abs(drift).max()), 1e-6))
+    return voxels * field
 
 
 def wrap(voxels: Volume, severity: float, rng: np.random.Generator) -> NDArray[np.floating]:
