@@ -1,7 +1,8 @@
-"""Real scans: brain-extracted ones are taken by both presets, whole heads are refused."""
+"""Real scans: brain-extracted ones and whole heads are taken by both presets; what is no whole head is refused."""
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,9 @@ from sanum.core.grid import Grid
 from sanum.core.records import AnomalyMap, Scan, Source
 from sanum.prepare.pipeline import prepare
 from sanum.prepare.presets import Slices, Template
+from sanum.prepare.steps.head import estimated_brain
+from sanum.prepare.steps.orient import ras_grid, ras_voxels
+from sanum.prepare.steps.resample import resample_mask
 from sanum.prepare.way_back import to_native
 
 pytestmark = pytest.mark.real
@@ -22,7 +26,12 @@ EXTRACTED = {
     "brats2018/case_1_T1w.nii.gz": "T1w",
     "mslub/patient07_FLAIR.nii.gz": "FLAIR",
 }
-HEADS = ("heads/chris_T1w.nii.gz", "heads/IXI012-HH-1211_T1w.nii.gz", "nichart/Subj5_FLAIR.nii.gz")
+HEADS = {
+    "heads/chris_T1w.nii.gz": Template,
+    "heads/IXI012-HH-1211_T1w.nii.gz": Slices,
+    "nichart/Subj5_FLAIR.nii.gz": Template,
+}
+HEAD = "heads/IXI012-HH-1211_T1w.nii.gz"
 
 
 def read(path: Path) -> Scan:
@@ -63,12 +72,53 @@ def test_extracted_brains_give_slices_that_map_back(real_data, name, modality):
     assert np.corrcoef(back.values[shown], scan.voxels[shown])[0, 1] > 0.9
 
 
-@pytest.mark.parametrize("name", HEADS)
-@pytest.mark.parametrize("preset", [Slices, Template])
-def test_whole_heads_are_refused(real_data, name, preset):
+@pytest.mark.parametrize(("name", "preset"), HEADS.items())
+def test_whole_heads_are_taken_with_their_brain_estimated(real_data, name, preset):
     modality = "FLAIR" if "FLAIR" in name else "T1w"
+    case = prepare({modality: read(real_data / name)}, preset((modality,)), case="c", subject="s")
+    facts = {step.name: step.facts for step in case.steps}
+    assert facts["brain_mask"]["route"] == "estimated"
+    assert facts["brain_mask"]["flags"] == []
+    assert 1200 < facts["brain_mask"]["ml"] < 1700
+    assert facts["align"]["dice"] > 0.92
+    assert facts["align"]["start_turn_degrees"] == 0.0
+
+
+@pytest.mark.parametrize("contrast", ["T1w", "FLAIR"])
+def test_the_estimate_is_the_labelled_brain(real_data, contrast):
+    """Subj4 lay still between its T1w, which was labelled, and its FLAIR."""
+    scan = read(real_data / f"nichart/Subj4_{contrast}.nii.gz")
+    labels = read(real_data / "nichart/Subj4_T1w_labels.nii.gz")
+    truth = resample_mask(labels.voxels > 0, labels.grid, scan.grid, np.eye(4))
+    mask, _ = estimated_brain(scan, contrast)
+    assert 2 * (mask & truth).sum() / (mask.sum() + truth.sum()) > 0.96
+
+
+def test_the_same_head_gives_the_same_mask(real_data):
+    scan = read(real_data / HEAD)
+    np.testing.assert_array_equal(estimated_brain(scan, "T1w")[0], estimated_brain(scan, "T1w")[0])
+
+
+def test_half_a_head_is_refused(real_data):
+    scan = read(real_data / HEAD)
+    voxels, grid = ras_voxels(scan.voxels, scan.grid), ras_grid(scan.grid)
+    left = voxels[: grid.shape[0] // 2]
+    half = dataclasses.replace(scan, voxels=np.ascontiguousarray(left), grid=Grid(left.shape, grid.affine))
+    with pytest.raises(PreparationError, match=r"brain found in it holds \d+ ml, expected 900 .* whole head"):
+        prepare({"T1w": half}, Slices(), case="c", subject="s")
+
+
+def test_a_lab_can_forbid_estimated_masks(real_data):
+    scan = read(real_data / HEAD)
     with pytest.raises(PreparationError, match=r"not brain-extracted \(non-zero region \d+ ml\)"):
-        prepare({modality: read(real_data / name)}, preset((modality,)), case="c", subject="s")
+        prepare({"T1w": scan}, Slices(brain="given-or-extracted"), case="c", subject="s")
+
+
+def test_noise_is_no_head():
+    voxels = np.random.default_rng(0).uniform(0, 100, (100, 120, 100)).astype(np.float32)
+    scan = Scan(voxels, Grid(voxels.shape, np.diag([2.0, 2, 2, 1])), None, Source("noise.nii.gz", ""))
+    with pytest.raises(PreparationError, match=r"noise\.nii\.gz: .*brain"):
+        prepare({"T1w": scan}, Slices(), case="c", subject="s")
 
 
 def test_flair_given_as_t1w_is_refused(real_data):

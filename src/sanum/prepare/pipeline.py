@@ -16,8 +16,10 @@ from sanum.core.records import Prepared, Scan, Step
 from sanum.core.units import Affine, Channels, Mask, Volume
 from sanum.prepare import quality
 from sanum.prepare.presets import Preparation, Slices, Template, preparation_sha256
-from sanum.prepare.steps import align, brain_mask, cut, orient
+from sanum.prepare.steps import align, cut, orient
 from sanum.prepare.steps import scale as scaling
+from sanum.prepare.steps.brain import find_brain
+from sanum.prepare.steps.brain_mask import require_same_grid
 from sanum.prepare.steps.resample import resample, resample_mask
 from sanum.prepare.template import SPACING_MM, icbm152, model_grid
 
@@ -75,7 +77,8 @@ def prepare(
         config: what a model sees.
         case: unique name.
         subject: whom it shows.
-        brain: mask on the first modality's grid, above 0 = brain; found where the scan is brain-extracted.
+        brain: mask on the first modality's grid, above 0 = brain; without it the brain is what an extracted scan
+            shows, or is estimated within a whole head.
         lesion: marked lesion on the first modality's grid, above 0 = lesion; never used but to evaluate.
 
     Returns:
@@ -90,7 +93,7 @@ def prepare(
     ordered = _wanted(scans, config, case)
     first = ordered[0]
     if lesion is not None:
-        brain_mask.require_same_grid("lesion mask", lesion, first)
+        require_same_grid("lesion mask", lesion, first)
     region = _brain(first, brain, config, log)
     place = (
         _on_template(first, region, config, log)
@@ -148,20 +151,24 @@ def _wanted(scans: Mapping[str, Scan], config: Preparation, case: str) -> list[S
     return ordered
 
 
-def _brain(first: Scan, brain: Scan | None, config: Preparation, log: _Log) -> Mask:
+def _brain(first: Scan, given: Scan | None, config: Preparation, log: _Log) -> Mask:
     """Voxels that count on the first scan's grid; all of them in the classic rule to the letter."""
-    if brain is not None:
-        region, route = brain_mask.given_brain(brain, first), "given"
-    elif isinstance(config, Slices) and not config.needs_brain:
-        region, route = np.ones(first.grid.shape, np.bool_), "whole field"
-    else:
-        region, route = brain_mask.extracted_brain(first), "extracted"
-    size = float(region.sum()) * (1.0 if first.is_image else first.grid.voxel_ml)
-    log("brain_mask", route=route, **{"px" if first.is_image else "ml": round(size, 1)})
-    return region
+    if given is None and isinstance(config, Slices) and not config.needs_brain:
+        log("brain_mask", route="whole field")
+        return np.ones(first.grid.shape, np.bool_)
+    brain = find_brain(first, given, config.brain, config.modalities[0])
+    log("brain_mask", route=brain.route, **brain.facts)
+    if brain.route == "estimated" and isinstance(config, Slices):
+        _align(first, brain.mask, log)  # only for its checks: is it a brain at all?
+    return brain.mask
 
 
 def _on_template(first: Scan, region: Mask, config: Template, log: _Log) -> _Place:
+    return _Place(model_grid(config.shape, config.spacing), _align(first, region, log), region)
+
+
+def _align(first: Scan, region: Mask, log: _Log) -> Affine:
+    """Scan world to template world; refuses a mask that does not come to lie on the template's brain."""
     template = icbm152()
     log("template", atlas="ICBM152 2009 nonlinear, as shipped by nilearn", spacing_mm=SPACING_MM)
     grid = _world_box(region, first.grid)
@@ -178,7 +185,7 @@ def _on_template(first: Scan, region: Mask, config: Template, log: _Log) -> _Pla
         start_turn_degrees=found.turn[1],
         to_template=found.to_template.tolist(),
     )
-    return _Place(model_grid(config.shape, config.spacing), found.to_template, region)
+    return found.to_template
 
 
 def _world_box(region: Mask, grid: Grid) -> Grid:

@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from sanum.core.config import config_sha256, did_you_mean, from_dict, to_dict
+from sanum.core.config import did_you_mean, from_dict, to_dict
 from sanum.core.errors import ConfigError
+from sanum.core.files import json_sha256
 from sanum.core.units import MAX_SPACING_MM, MIN_SPACING_MM, MODALITIES
 
 NEAR_ZERO = 5 / 255
 """Scaled intensity that counts as empty: five grey levels of an 8-bit picture. Background noise of magnitude
 images and traces of lossy compression lie below, tissue and CSF of a robustly scaled scan above."""
+
+BrainSource: TypeAlias = Literal["auto", "given-or-extracted"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class Slices:
             lowest and highest value.
         crop: "brain" cuts one square around the brain of each volume, "full" stretches the whole slice.
         margin: free border around the brain, as a share of the brain's longer side, on each side.
+        brain: where no mask is given, "auto" takes an extracted scan as it is and estimates the brain in a whole
+            head; "given-or-extracted" refuses whole heads.
 
     With scaling="minmax" and crop="full" this is the classic rule to the letter, and needs no brain mask.
     It has the letter's faults: a wide field of view can drop every slice, and a scan with negative values
@@ -46,6 +51,7 @@ class Slices:
     scaling: Literal["percentile", "minmax"] = "percentile"
     crop: Literal["brain", "full"] = "brain"
     margin: float = 0.03
+    brain: BrainSource = "auto"
 
     def __post_init__(self) -> None:
         _check_modalities(self.modalities)
@@ -70,6 +76,8 @@ class Template:
         spacing: voxel size of the model grid in mm, the same along I, J and K.
         shape: voxels of the model grid; 128 x 128 x 96 at 1.5 mm hold 99.8 % of the template's brain.
         median: value in [0, 1] that the brain's median takes; see `steps.scale`.
+        brain: where no mask is given, "auto" takes an extracted scan as it is and estimates the brain in a whole
+            head; "given-or-extracted" refuses whole heads.
 
     Raises:
         ValueError: a setting out of range.
@@ -79,6 +87,7 @@ class Template:
     spacing: float = 1.5
     shape: tuple[int, int, int] = (128, 128, 96)
     median: float = 0.5
+    brain: BrainSource = "auto"
 
     def __post_init__(self) -> None:
         _check_modalities(self.modalities)
@@ -114,8 +123,14 @@ def preparation_from_dict(values: Mapping[str, Any], where: str = "preparation")
 
 
 def preparation_sha256(preparation: Preparation) -> str:
-    """Identity of a preparation: two with one hash give a model the same picture of a scan."""
-    return config_sha256(preparation)
+    """Identity of a preparation: two with one hash give a model the same picture of a scan.
+
+    `brain` counts only where it restricts: models and stores from before whole heads were taken stay valid.
+    """
+    values = to_dict(preparation)
+    if preparation.brain == "auto":
+        del values["brain"]
+    return json_sha256({"kind": type(preparation).__name__, **values})
 
 
 def _check_modalities(modalities: tuple[str, ...]) -> None:

@@ -1,4 +1,4 @@
-"""A brain is taken as given or as plainly extracted, and never guessed from a whole head."""
+"""A brain is taken as given or as plainly extracted; what is odd about a mask is told."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from sanum.core.errors import GeometryError, PreparationError
 from sanum.core.grid import Grid
 from sanum.core.records import Scan, Source
-from sanum.prepare.steps.brain_mask import extracted_brain, given_brain
+from sanum.prepare.steps.brain_mask import border_share, extracted_brain, facts_of_mask, given_brain
 from tests.phantoms import RAS_2MM, brain_scan, ellipsoid
 
 
@@ -85,3 +85,24 @@ def test_a_given_mask_must_fit_the_scan():
         given_brain(as_scan(np.zeros(scan.voxels.shape), scan.grid), scan)
     with pytest.raises(PreparationError, match=r"holds \d+ ml, expected 500 to 2300"):
         given_brain(as_scan(np.ones(scan.voxels.shape), scan.grid), scan)
+
+
+def test_the_share_of_the_outline_on_the_border_counts_areas():
+    """Of a 4 x 4 x 4 block on the lowest face of anisotropic voxels: one of two 4 x 4 ends, and four sides."""
+    grid = Grid((10, 10, 10), np.diag([1.0, 1.0, 3.0, 1.0]))
+    mask = np.zeros(grid.shape, bool)
+    mask[3:7, 3:7, :4] = True
+    assert border_share(mask, grid) == pytest.approx(16 / (2 * 16 + 4 * 4 * 12))
+    assert border_share(np.roll(mask, 2, axis=2), grid) == 0.0
+    assert border_share(np.zeros_like(mask), grid) == 0.0
+    assert border_share(np.ones_like(mask), grid) == 1.0
+
+
+def test_odd_masks_are_flagged_with_the_reason():
+    grid = Grid((64, 84, 64), RAS_2MM)
+    assert facts_of_mask(ellipsoid(grid, (2, 0, 8), (58, 75, 55)), grid)["flags"] == []
+    small = facts_of_mask(ellipsoid(grid, (0, -18, 8), (45, 60, 45)), grid)
+    assert small["flags"] == [f"{small['ml']:.0f} ml is no usual volume of an adult brain (1000 to 1900)"]
+    cut = facts_of_mask(ellipsoid(grid, (0, -18, -20), (65, 78, 60)), grid)
+    assert len(cut["flags"]) == 1
+    assert "lies on the border of the field" in cut["flags"][0]

@@ -1,4 +1,4 @@
-"""Where the brain is: as given, or as an extracted scan shows by itself."""
+"""Where the brain is: as given, or as an extracted scan shows by itself; and facts about any brain mask."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sanum.core.errors import GeometryError, PreparationError
+from sanum.core.grid import Grid
 from sanum.core.records import Scan
 from sanum.core.units import BRAIN_ML, Mask
 
@@ -22,6 +23,12 @@ IMAGE_TISSUE = 0.005
 
 CLEAR_BORDER = 0.5
 """Least share of the outer voxels that hold exactly the background value."""
+
+USUAL_ML = (1000.0, 1900.0)
+"""Volumes with ventricles that nearly all adult brains have."""
+
+USUAL_BORDER = 0.01
+"""Share of the outline on the field's border that a cut brainstem explains."""
 
 ADVICE = "give a `brain` column with a brain mask, or extract the brain first"
 
@@ -47,25 +54,64 @@ def given_brain(mask: Scan, scan: Scan) -> Mask:
 
 
 def extracted_brain(scan: Scan) -> Mask:
-    """The brain of a scan that shows nothing else: its largest piece, with enclosed holes filled.
+    """The brain of a scan that shows nothing else, as `find_extracted` sees it.
 
     Raises:
         PreparationError: the scan is not brain-extracted.
+    """
+    brain = find_extracted(scan)
+    if brain is None:
+        shown = float((scan.voxels != _background(scan.voxels)[0]).sum()) * scan.grid.voxel_ml
+        raise PreparationError(
+            f"{scan.source.path}: no brain mask given and the scan is not brain-extracted "
+            f"(non-zero region {shown:.0f} ml); {ADVICE}"
+        )
+    return brain
+
+
+def find_extracted(scan: Scan) -> Mask | None:
+    """The largest piece of a scan that shows a brain and nothing else, with enclosed holes filled; else None.
+
+    Raises:
+        PreparationError: a picture that shows nothing, or has no clear background.
     """
     background, clear = _background(scan.voxels)
     tissue = scan.voxels != background
     if scan.is_image:
         return _image_brain(scan, tissue, clear)
     shown_ml = float(tissue.sum()) * scan.grid.voxel_ml
-    if clear >= CLEAR_BORDER and BRAIN_ML[0] / 2 <= shown_ml <= BRAIN_ML[1]:
-        largest, share = _largest_piece(tissue)
-        brain = _filled(largest)
-        if share >= ONE_PIECE and BRAIN_ML[0] <= float(brain.sum()) * scan.grid.voxel_ml <= BRAIN_ML[1]:
-            return brain
-    raise PreparationError(
-        f"{scan.source.path}: no brain mask given and the scan is not brain-extracted "
-        f"(non-zero region {shown_ml:.0f} ml); {ADVICE}"
-    )
+    if clear < CLEAR_BORDER or not BRAIN_ML[0] / 2 <= shown_ml <= BRAIN_ML[1]:
+        return None
+    largest, share = largest_piece(tissue)
+    brain = filled(largest)
+    brain_ml = float(brain.sum()) * scan.grid.voxel_ml
+    return brain if share >= ONE_PIECE and BRAIN_ML[0] <= brain_ml <= BRAIN_ML[1] else None
+
+
+def facts_of_mask(mask: Mask, grid: Grid) -> dict[str, Any]:
+    """Volume in ml, share of the outline on the field's border, and `flags` that a person should look at."""
+    ml, border = float(mask.sum()) * grid.voxel_ml, border_share(mask, grid)
+    flags = []
+    if not USUAL_ML[0] <= ml <= USUAL_ML[1]:
+        flags.append(
+            f"{ml:.0f} ml is no usual volume of an adult brain ({USUAL_ML[0]:.0f} to {USUAL_ML[1]:.0f})"
+        )
+    if border > USUAL_BORDER:
+        flags.append(
+            f"{border:.1%} of the outline lies on the border of the field: part of it may be cut off"
+        )
+    return {"ml": round(ml, 1), "border": round(border, 4), "flags": flags}
+
+
+def border_share(mask: Mask, grid: Grid) -> float:
+    """Share of a mask's surface (mm², along voxel faces) that lies on the border of the field; 0 when empty."""
+    outside, total = 0.0, 0.0
+    for axis in range(3):
+        area = grid.voxel_ml / grid.spacing[axis]
+        ends = float(np.take(mask, [0, -1], axis).sum()) * area
+        outside += ends
+        total += ends + float(np.diff(mask, axis=axis).sum()) * area
+    return outside / total if total > 0 else 0.0
 
 
 def require_same_grid(name: str, mask: Scan, scan: Scan) -> None:
@@ -90,7 +136,7 @@ def _image_brain(scan: Scan, tissue: Mask, clear: float) -> Mask:
             f"{scan.source.path}: no brain mask given and the picture has no clear background "
             f"({background:.0%} of its pixels, {clear:.0%} of its border); {ADVICE}"
         )
-    return _filled(tissue)
+    return filled(tissue)
 
 
 def _background(voxels: NDArray[Any]) -> tuple[float, float]:
@@ -101,7 +147,8 @@ def _background(voxels: NDArray[Any]) -> tuple[float, float]:
     return float(values[most]), float(counts[most] / counts.sum())
 
 
-def _largest_piece(mask: Mask) -> tuple[Mask, float]:
+def largest_piece(mask: Mask) -> tuple[Mask, float]:
+    """The largest connected piece, and its share of the mask; the mask must hold a voxel."""
     from scipy import ndimage
 
     pieces, _ = ndimage.label(mask)
@@ -111,7 +158,7 @@ def _largest_piece(mask: Mask) -> tuple[Mask, float]:
     return pieces == largest, float(sizes[largest] / sizes.sum())
 
 
-def _filled(mask: Mask) -> Mask:
+def filled(mask: Mask) -> Mask:
     """The mask with every hole that has no way to the border; one labelling, where dilations take seconds."""
     from scipy import ndimage
 

@@ -36,3 +36,10 @@ def ras_voxels(voxels: NDArray[Kind], grid: Grid) -> NDArray[Kind]:
     """View of `voxels` (I, J, K) in the order of `ras_grid(grid)`."""
     axes, flips = ras_order(grid)
     return np.transpose(voxels, axes)[tuple(slice(None, None, -1 if flip else 1) for flip in flips)]
+
+
+def own_voxels(voxels: NDArray[Kind], grid: Grid) -> NDArray[Kind]:
+    """Inverse of `ras_voxels`: view of voxels in the order of `ras_grid(grid)` in the order of `grid` again."""
+    axes, flips = ras_order(grid)
+    unflipped = voxels[tuple(slice(None, None, -1 if flip else 1) for flip in flips)]
+    return np.transpose(unflipped, np.argsort(axes))
