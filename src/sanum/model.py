@@ -107,7 +107,7 @@ def save(model: Model, path: Path) -> None:
     """
     from safetensors.numpy import save_file
 
-    arrays = {_STATE + name: np.ascontiguousarray(array) for name, array in model.detector.state().items()}
+    arrays = {_STATE + name: np.asarray(array, order="C") for name, array in model.detector.state().items()}
     header: dict[str, Any] = {
         "format": FORMAT,
         "detector": model.detector.name,

@@ -15,6 +15,23 @@ TINY = {
     "cae": {"widths": [4, 8], "epochs": 12, "batch": 4, "learning_rate": 0.01},
     "intensity": {"smoothing_mm": 1.0},
     "atlas": {"smoothing_mm": 1.0},
+    "restore": {
+        "widths": [16, 32],
+        "epochs": 40,
+        "batch": 4,
+        "learning_rate": 0.01,
+        "easy_steps": 0,
+        "lesions": {"bright": 1.0, "smallest": 0.02, "mildest": 0.7},
+        "healthy": {
+            "turn": 0.0,
+            "scale": 0.0,
+            "shift": 0.0,
+            "warp": 0.0,
+            "gamma": 0.0,
+            "bias": 0.0,
+            "coarseness": 0.0,
+        },
+    },
 }
 """Settings with which each detector learns the phantoms within a second or two."""
 

@@ -54,6 +54,13 @@ DETECTORS = (
         "departure from the healthy mean at the same place, in healthy standard deviations",
         trains=False,
     ),
+    Entry(
+        "restore",
+        "sanum.detectors.restore",
+        "Restore",
+        "lesion probability of a U-Net taught on synthetic lesions planted in healthy scans",
+        trains=True,
+    ),
 )
 """The explicit list; a new detector is one file and one entry here."""
 

@@ -84,10 +84,61 @@ POOLED = Recipe(
 )
 """The wider classic autoencoder that halves the slice by max-pooling."""
 
+RESTORE_SLICES = Recipe(
+    "restore",
+    {
+        "epochs": 360,
+        "lesions": {"healthy": 0.3, "smallest": 0.002, "largest": 0.4, "bright": 0.9},
+        "healthy": {
+            "turn": 0.05,
+            "scale": 0.06,
+            "shift": 0.015,
+            "warp": 0.015,
+            "ageing": 0.1,
+            "contrast": 0.03,
+            "gamma": 0.1,
+            "bias": 0.12,
+            "noise": 0.03,
+            "coarseness": 0.2,
+        },
+        "smoothing_mm": 1.0,
+        "sign": "bright",
+    },
+)
+"""Single FLAIR slices of one source: bright lesions, little variation beyond the training scans' own."""
+
+RESTORE_VOLUME = Recipe(
+    "restore",
+    {
+        "context": 2,
+        "targets": 4,
+        "batch": 5,
+        "epochs": 8,
+        "lesions": {"healthy": 0.4, "smallest": 0.003, "largest": 0.2, "bright": 0.5},
+        "healthy": {
+            "turn": 0.03,
+            "scale": 0.05,
+            "shift": 0.015,
+            "warp": 0.02,
+            "ageing": 0.5,
+            "contrast": 0.09,
+            "gamma": 0.08,
+            "bias": 0.2,
+            "noise": 0.05,
+            "coarseness": 0.35,
+        },
+        "smoothing_mm": 3.0,
+        "location_prior": 0.02,
+    },
+)
+"""T1w volumes on the template, for scans of other scanners: age, contrast, coil and resolution vary."""
+
 RECIPES: Mapping[str, Recipe] = {
     "cae": STRIDED,
     "cae-strided": STRIDED,
     "cae-pooled": POOLED,
+    "restore-slices": RESTORE_SLICES,
+    "restore-volume": RESTORE_VOLUME,
     "intensity": Recipe("intensity"),
     "atlas": Recipe("atlas"),
 }

@@ -62,9 +62,14 @@ def load_net_arrays(net: nn.Module, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 
 def save_checkpoint(
-    path: Path, identity: Identity, history: History, net: nn.Module, optimiser: torch.optim.Optimizer
+    path: Path,
+    identity: Identity,
+    history: History,
+    net: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    best: Mapping[str, NDArray[Any]],
 ) -> None:
-    """Write weights, optimiser and history to one safetensors file, whole or not at all.
+    """Write weights, optimiser, history and the best weights so far to one file, whole or not at all.
 
     Raises:
         StorageError: the file can't be written.
@@ -72,6 +77,7 @@ def save_checkpoint(
     arrays = {f"net.{name}": array for name, array in net_arrays(net).items()}
     for number, moments in optimiser.state_dict()["state"].items():
         arrays |= {f"optimiser.{number}.{name}": _to_array(value) for name, value in moments.items()}
+    arrays |= {f"best.{name}": array for name, array in best.items()}
     facts = {"format": FORMAT, "identity": to_dict(identity), "history": to_dict(history)}
     content = safetensors.numpy.save(arrays, metadata={"sanum": json.dumps(facts)})
     with atomic_path(path) as partial:
@@ -80,16 +86,15 @@ def save_checkpoint(
 
 def load_checkpoint(
     path: Path, identity: Identity, net: nn.Module, optimiser: torch.optim.Optimizer
-) -> History:
-    """Put `net` and `optimiser` where the checkpoint stopped, and return the history up to there.
+) -> tuple[History, dict[str, NDArray[Any]]]:
+    """Put `net` and `optimiser` where the checkpoint stopped; return history and best weights up to there.
 
     Raises:
         TrainingError: the file is damaged, foreign, or was made by another config, data or seed.
     """
     arrays, facts = _read(path)
     _refuse_other(path, from_dict(Identity, facts["identity"]), identity)
-    weights = {name.removeprefix("net."): array for name, array in arrays.items() if name.startswith("net.")}
-    load_net_arrays(net, weights)
+    load_net_arrays(net, _part(arrays, "net."))
     moments: dict[int, dict[str, Tensor]] = {}
     for name, array in arrays.items():
         if name.startswith("optimiser."):
@@ -97,7 +102,11 @@ def load_checkpoint(
             moments.setdefault(int(number), {})[kind] = _in_layout_of_nets(torch.tensor(array))
     groups = optimiser.state_dict()["param_groups"]
     optimiser.load_state_dict({"state": moments, "param_groups": groups})
-    return from_dict(History, facts["history"])
+    return from_dict(History, facts["history"]), _part(arrays, "best.")
+
+
+def _part(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
 def _read(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:

@@ -17,7 +17,7 @@ from sanum.core.records import MIN_SLICE_VOXELS, Prepared
 T = TypeVar("T")
 
 Images = NDArray[np.float32]
-"""A batch of slices, shape (N, C, I, J), values in [0, 1]."""
+"""A batch of slices (N, C, I, J), or of stacks of adjacent slices (N, C, K, I, J), values in [0, 1]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,21 +27,25 @@ class Slices:
     Attributes:
         cases: where the voxels lie; only slices of a batch are read, so memory maps stay on disk.
         index: (n, 2), case number and k of each slice.
+        depth: adjacent slices around each that are read with it; 0 reads the slice alone.
     """
 
     cases: Sequence[Prepared]
     index: NDArray[np.int64]
+    depth: int = 0
 
     @staticmethod
-    def of(cases: Sequence[Prepared]) -> Slices:
+    def of(cases: Sequence[Prepared], depth: int = 0) -> Slices:
         """Index the slices of `cases` that hold `MIN_SLICE_VOXELS` of mask (or the case's most, if fewer).
+
+        With `depth` each comes as a stack (C, depth, I, J) around it; the ends of a case are repeated.
 
         Raises:
             TrainingError: the cases' slices differ in size.
         """
         _refuse_mixed_sizes(cases)
         rows = [(number, k) for number, case in enumerate(cases) for k in _usable_slices(case)]
-        return Slices(cases, np.array(rows, dtype=np.int64).reshape(-1, 2))
+        return Slices(cases, np.array(rows, dtype=np.int64).reshape(-1, 2), depth)
 
     def __len__(self) -> int:
         return len(self.index)
@@ -57,10 +61,16 @@ class Slices:
         return self.batches(size, np.random.default_rng([seed, epoch]).permutation(len(self)))
 
     def _gather(self, rows: NDArray[np.int64]) -> Images:
-        channels, height, width, _ = self.cases[0].voxels.shape
-        images = np.empty((len(rows), channels, height, width), dtype=np.float32)
+        channels, *plane, _ = self.cases[0].voxels.shape
+        depth = (self.depth,) if self.depth else ()
+        images = np.empty((len(rows), channels, *depth, *plane), dtype=np.float32)
+        stack = np.arange(self.depth) - self.depth // 2
         for image, (number, k) in zip(images, rows, strict=True):
-            image[...] = self.cases[number].voxels[..., k]
+            voxels = self.cases[number].voxels
+            if self.depth == 0:
+                image[...] = voxels[..., k]
+            else:
+                image[...] = np.moveaxis(voxels[..., (k + stack).clip(0, voxels.shape[3] - 1)], 3, 1)
         return images
 
 

@@ -6,14 +6,16 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sanum.core.config import config_sha256
 from sanum.core.errors import TrainingError
 from sanum.core.records import Prepared
-from sanum.train.checkpoint import Identity, load_checkpoint, save_checkpoint
+from sanum.train.checkpoint import Identity, load_checkpoint, load_net_arrays, net_arrays, save_checkpoint
 from sanum.train.data import Images, Slices, cases_sha256, prefetched, split_subjects
 from sanum.train.device import has_bfloat16, pick_device, seeded
 from sanum.train.history import History
@@ -23,7 +25,7 @@ REPORT_SECONDS = 1.0
 """Pause between two progress reports within an epoch."""
 
 Loss = Callable[[nn.Module, Tensor], Tensor]
-"""What is minimised: (net, images (N, C, I, J)) to a scalar, the mean over the images."""
+"""What is minimised: (net, images (N, C, I, J) or stacks (N, C, K, I, J)) to a scalar, their mean."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,9 @@ class Schedule:
         learning_rate: of Adam.
         validation_share: part of the subjects kept apart for the validation loss.
         owner: identity of the config that trains; a checkpoint of another is not resumed.
+        final_rate: share of the learning rate that is left at the end, reached along half a cosine.
+        keep: whose weights stay at the end: the "last" epoch's, or those of the "best" validation loss.
+        depth: adjacent slices an image; 0 gives single slices (N, C, I, J), more gives stacks (N, C, K, I, J).
     """
 
     epochs: int
@@ -43,6 +48,14 @@ class Schedule:
     learning_rate: float
     validation_share: float
     owner: str
+    final_rate: float = 1.0
+    keep: Literal["last", "best"] = "last"
+    depth: int = 0
+
+    def rate(self, done: float) -> float:
+        """Learning rate when the share `done` of the training lies behind."""
+        fall = 0.5 * (1.0 - math.cos(math.pi * min(done, 1.0)))
+        return self.learning_rate * (1.0 - (1.0 - self.final_rate) * fall)
 
 
 def train(
@@ -59,22 +72,25 @@ def train(
         StorageError: the checkpoint can't be written.
     """
     device = pick_device(run.device)
-    training, validation = map(Slices.of, split_subjects(cases, schedule.validation_share, seed))
+    parts = split_subjects(cases, schedule.validation_share, seed)
+    training, validation = (Slices.of(part, schedule.depth) for part in parts)
     if len(training) == 0:
         raise TrainingError("no training slice: give at least one healthy case whose mask is not empty")
     nn.utils.convert_conv2d_weight_memory_format(net.to(device), torch.channels_last)
     optimiser = torch.optim.Adam(net.parameters(), lr=schedule.learning_rate, fused=True)
     identity = Identity(config_sha256(schedule), cases_sha256(cases), seed)
-    history = History()
+    history, best = History(), _Best(net, schedule.keep)
     if run.resume and run.checkpoint is not None and run.checkpoint.exists():
-        history = load_checkpoint(run.checkpoint, identity, net, optimiser)
+        history, best.arrays = load_checkpoint(run.checkpoint, identity, net, optimiser)
 
+    planned = max(1, schedule.epochs * len(training))
     for epoch in range(history.epochs, schedule.epochs):
         meter = _Meter(device)
         with seeded(seed, device, epoch):
             net.train()
             for images in prefetched(training.shuffled(schedule.batch, seed, epoch)):
                 error = _loss(net, loss, images, device)
+                _set_rate(optimiser, schedule.rate((history.images + meter.images) / planned))
                 optimiser.zero_grad()
                 torch.autograd.backward(error)
                 optimiser.step()
@@ -86,9 +102,11 @@ def train(
             held_out = _validation_loss(net, loss, validation, schedule.batch, device)
         _refuse_divergence(net, training_loss, epoch)
         history = history.extended(training_loss, held_out, meter.images, seconds)
+        best.offer(history)
         if run.checkpoint is not None:
-            save_checkpoint(run.checkpoint, identity, history, net, optimiser)
+            save_checkpoint(run.checkpoint, identity, history, net, optimiser, best.arrays)
         run.on_progress(_end_of_epoch(history, schedule, len(training)))
+    best.restore()
     net.eval()
     return history
 
@@ -121,6 +139,30 @@ def _refuse_divergence(net: nn.Module, loss: float, epoch: int) -> None:
         f"training diverged in epoch {epoch + 1} (loss {loss:g}): lower learning_rate, "
         "and check that the prepared voxels are finite and within 0 to 1"
     )
+
+
+class _Best:
+    """The weights of the epoch with the lowest validation loss, where those are to be kept."""
+
+    def __init__(self, net: nn.Module, keep: Literal["last", "best"]) -> None:
+        self.arrays: dict[str, NDArray[Any]] = {}
+        self._net, self._wanted = net, keep == "best"
+
+    def offer(self, history: History) -> None:
+        """Take the present weights if the last epoch was the best so far."""
+        losses = history.validation_loss
+        if self._wanted and losses and losses[-1] == min(losses):
+            self.arrays = net_arrays(self._net)
+
+    def restore(self) -> None:
+        """Put the best weights into the net, where there are any."""
+        if self.arrays:
+            load_net_arrays(self._net, self.arrays)
+
+
+def _set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    for group in optimiser.param_groups:
+        group["lr"] = rate
 
 
 class _Meter:

@@ -1,0 +1,246 @@
+"""A U-Net that learned on synthetic lesions in healthy scans to mark the lesion and to restore the health."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from sanum.core.config import config_sha256
+from sanum.core.errors import ModelFileError, ScanError, TrainingError
+from sanum.core.records import AnomalyMap, Prepared
+from sanum.core.units import Volume
+from sanum.detectors.base import Detector, State
+from sanum.detectors.smoothing import smooth_within
+from sanum.nets.averaged import Averaged
+from sanum.nets.restorer import Restorer, RestorerConfig
+from sanum.synthesis.healthy import Variety
+from sanum.synthesis.plant import Mixture
+from sanum.train.checkpoint import load_net_arrays, net_arrays
+from sanum.train.device import seeded
+from sanum.train.history import History
+from sanum.train.lesson import Lesson, LessonPlan
+from sanum.train.loop import Schedule, train
+from sanum.train.run import Run
+
+AVERAGE = 0.998
+"""Decay of the running average of the weights: about the last 500 steps."""
+
+FINAL_RATE = 0.01
+"""Share of the learning rate that is left at the end."""
+
+SIGN_SMOOTHING_MM = 1.5
+"""Standard deviation of the Gaussian under which brightness is looked at, in mm (pixels in an image)."""
+
+LEAST_SPREAD = 1e-3
+"""Spread below which a brain counts as flat, in units of prepared intensity."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of the network, of what it is taught with, and of scoring.
+
+    Attributes:
+        widths: feature maps of each level of the U-Net.
+        fold: side of the pixel blocks that the network works on; 1 is finest, 2 costs a quarter.
+        context: distance in slices of the neighbours that are seen as well; 0 sees each slice alone.
+        mirror: whether the network sees the mirrored slice too.
+        targets: adjacent slices of a stack that a training step learns from, when there is context.
+        epochs: passes over the training slices.
+        batch: stacks a training step; and slices a scoring step.
+        learning_rate: of Adam, falling along half a cosine.
+        validation_share: part of the training subjects whose synthetic lesions choose the epoch that is kept.
+        easy_steps: steps over which lesions pass from glaring to hardly visible.
+        lesions: what is planted.
+        healthy: how healthy scans are varied.
+        flip: whether the score is the mean of a slice's and its mirrored slice's.
+        smoothing_mm: standard deviation of a Gaussian over the score, in mm (pixels in an image).
+        sign: "bright" or "dark" weighs the score by how bright or dark the place is within the case's own brain,
+            where lesions of the contrast are known to be so; "any" does not.
+        location_prior: above 0 divides the score at each place by the healthy median there plus this number;
+            0 does not. It needs cases on one grid, as the template preset gives them.
+    """
+
+    widths: tuple[int, ...] = (32, 64, 96, 128, 128)
+    fold: int = 2
+    context: int = 0
+    mirror: bool = True
+    targets: int = 4
+    epochs: int = 60
+    batch: int = 16
+    learning_rate: float = 2e-3
+    validation_share: float = 0.1
+    easy_steps: int = 500
+    lesions: Mixture = field(default_factory=Mixture)
+    healthy: Variety = field(default_factory=Variety)
+    flip: bool = True
+    smoothing_mm: float = 0.0
+    sign: Literal["any", "bright", "dark"] = "any"
+    location_prior: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.widths or min(self.widths) < 1:
+            raise ValueError(f"widths: expected one or more sizes of 1 or more, got {self.widths}")
+        for name, least in (("fold", 1), ("targets", 1), ("epochs", 1), ("batch", 1), ("context", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name}: expected {least} or more, got {getattr(self, name)}")
+        for name in ("easy_steps", "smoothing_mm", "location_prior"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name}: expected 0 or more, got {getattr(self, name)}")
+        if not self.learning_rate > 0.0:
+            raise ValueError(f"learning_rate: expected above 0, got {self.learning_rate}")
+        if not 0.0 <= self.validation_share < 1.0:
+            raise ValueError(f"validation_share: expected 0 to below 1, got {self.validation_share}")
+
+
+class Restore(Detector):
+    """Probability of lesion from a network that only ever saw synthetic lesions, planted in healthy scans.
+
+    Foreign patches (Tan et al. 2020), simulated defects (Zavrtanik et al. 2021) and many kinds at once (Baugh
+    et al. 2023) are the family; the network also restores the healthy slice, as in DISYRE (Naval Marimont et
+    al. 2024). The epoch that is kept is the one with the best average precision on synthetic lesions in
+    validation subjects; no real lesion is seen. Scoring runs in float32 on the CPU.
+
+    Attributes:
+        prior_: healthy median of the smoothed score at each place, on every second voxel of the model grid.
+        history_: course of the training; None after `load_state`.
+    """
+
+    name = "restore"
+    Config = Config
+
+    net_: Restorer | None = None
+    prior_: Volume | None = None
+    history_: History | None = None
+
+    def fit(self, cases: Sequence[Prepared], *, seed: int, run: Run | None = None) -> Self:
+        """Train on the slices of healthy cases; see `sanum.train.loop.train`."""
+        self._check_training_cases(cases)
+        settings: Config = self.config
+        depth = 1 if settings.context == 0 else settings.targets + 2 * settings.context
+        schedule = Schedule(
+            epochs=settings.epochs,
+            batch=settings.batch,
+            learning_rate=settings.learning_rate,
+            validation_share=settings.validation_share,
+            owner=config_sha256(settings),
+            final_rate=FINAL_RATE,
+            keep="best",
+            depth=depth,
+        )
+        lesson = Lesson(LessonPlan(settings.lesions, settings.healthy, settings.context, settings.easy_steps))
+        with seeded(seed, torch.device("cpu")):
+            pupil = Averaged(self._new_net(), AVERAGE)
+        self.history_ = train(pupil, lesson, cases, schedule, seed=seed, run=run or Run())
+        self.net_ = pupil.cpu().result()
+        self.prior_ = self._learn_prior(cases) if settings.location_prior > 0.0 else None
+        return self
+
+    def score(self, case: Prepared) -> AnomalyMap:
+        """Probability of lesion at each voxel, slice by slice along K, smoothed and weighed by the prior."""
+        self._fitted()
+        self._check_case(case)
+        values = self._smoothed_chance(case)
+        if self.prior_ is not None:
+            values = values / (_enlarged(self.prior_, case) + np.float32(self.config.location_prior))
+        return self._map(case, values)
+
+    def state(self) -> State:
+        """Weights of the network, and the location prior where there is one."""
+        arrays = {f"net.{name}": array for name, array in net_arrays(self._fitted()).items()}
+        return arrays if self.prior_ is None else {**arrays, "prior": self.prior_.copy()}
+
+    def load_state(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """Take up saved weights, and the prior."""
+        wanted = self.config.location_prior > 0.0
+        if wanted != ("prior" in arrays):
+            raise ModelFileError(
+                f"restore: expected {'a' if wanted else 'no'} location prior, as its config says; "
+                "the model file is damaged or of another config"
+            )
+        net = self._new_net()
+        load_net_arrays(net, {name.removeprefix("net."): a for name, a in arrays.items() if name != "prior"})
+        nn.utils.convert_conv2d_weight_memory_format(net, torch.channels_last)
+        self.net_, self.history_ = net.eval(), None
+        self.prior_ = arrays["prior"].astype(np.float32) if wanted else None
+        return self
+
+    def _smoothed_chance(self, case: Prepared) -> Volume:
+        net, settings = self._fitted(), self.config
+        values: Volume = np.zeros(case.grid.shape, dtype=np.float32)
+        shown = np.flatnonzero(case.mask.any(axis=(0, 1)))
+        with torch.inference_mode():
+            for which in _batches(shown, settings.batch):
+                windows = _windows(case, which, settings.context)
+                chance = net(windows)[0].sigmoid()
+                if settings.flip:
+                    chance = 0.5 * (chance + net(windows.flip(3))[0].sigmoid().flip(2))
+                values[..., which] = np.moveaxis(chance[:, 0].numpy(), 0, 2)
+        if settings.sign != "any":
+            values *= _sign_weight(case, bright=settings.sign == "bright")
+        return smooth_within(values, case.mask, case.grid, settings.smoothing_mm)
+
+    def _learn_prior(self, cases: Sequence[Prepared]) -> Volume:
+        """Median over the training cases, kept coarse: it is smooth, and a model file should be small."""
+        for case in cases:
+            if not case.grid.same_as(cases[0].grid):
+                raise TrainingError(
+                    f"{case.case}: {case.grid} is another grid than {cases[0].case}'s {cases[0].grid}; "
+                    "a location prior needs the template preset, or set location_prior = 0"
+                )
+        healthy = [self._smoothed_chance(case)[::2, ::2, ::2] for case in cases]
+        return np.median(healthy, axis=0).astype(np.float32)
+
+    def _new_net(self) -> Restorer:
+        settings: Config = self.config
+        return Restorer(
+            RestorerConfig(
+                len(self.modalities), settings.widths, settings.fold, settings.context, settings.mirror
+            )
+        )
+
+    def _fitted(self) -> Restorer:
+        if self.net_ is None:
+            raise self._not_fitted()
+        return self.net_
+
+
+def _sign_weight(case: Prepared, *, bright: bool) -> Volume:
+    """Logistic function of the robust z-score of smoothed brightness, or darkness; the mean over channels."""
+    scores = []
+    for voxels in case.voxels:
+        smooth = smooth_within(voxels, case.mask, case.grid, SIGN_SMOOTHING_MM)
+        inside = smooth[case.mask]
+        median = float(np.median(inside))
+        spread = 1.4826 * float(np.median(np.abs(inside - median)))
+        scores.append((smooth - median) / max(spread, LEAST_SPREAD))
+    z = np.mean(scores, axis=0)
+    weight: Volume = (1.0 / (1.0 + np.exp(-z if bright else z))).astype(np.float32)
+    return weight
+
+
+def _enlarged(prior: Volume, case: Prepared) -> Volume:
+    """The prior on the case's grid, each value standing for two voxels along each axis."""
+    i, j, k = case.grid.shape
+    if prior.shape != tuple((side + 1) // 2 for side in case.grid.shape):
+        raise ScanError(
+            f"{case.case}: {case.grid} does not fit the location prior of this model; prepare it as the model says"
+        )
+    return prior.repeat(2, axis=0).repeat(2, axis=1).repeat(2, axis=2)[:i, :j, :k]
+
+
+def _batches(items: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _windows(case: Prepared, which: NDArray[np.int64], context: int) -> Tensor:
+    """Windows (N, C, 2·context + 1, I, J) around some slices; beyond the ends the last slice is repeated."""
+    around = (which[:, None] + np.arange(-context, context + 1)).clip(0, case.voxels.shape[3] - 1)
+    stacks = case.voxels[..., around]
+    return torch.from_numpy(np.ascontiguousarray(stacks.transpose(3, 0, 4, 1, 2)))

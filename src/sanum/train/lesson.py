@@ -1,0 +1,145 @@
+"""What a `restore` network is taught with: healthy stacks in, varied, planted with lesions, and scored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sanum.nets.averaged import Averaged
+from sanum.synthesis.draws import Draws
+from sanum.synthesis.healthy import Variety, aged, imaged, moved, recontrasted
+from sanum.synthesis.plant import Mixture, plant_mixture
+
+VALIDATION_SEED = 20
+"""Seed of the lesions that choose the best epoch: the same for every epoch and every model."""
+
+OVERLAP_WEIGHT, RESTORE_WEIGHT = 0.5, 3.0
+"""Weights of the overlap and restoration losses beside the cross-entropy."""
+
+
+@dataclass(frozen=True)
+class LessonPlan:
+    """What is taught.
+
+    Attributes:
+        lesions: what is planted.
+        healthy: how healthy scans are varied.
+        context: slices that the network sees on each side of its target.
+        easy_steps: steps over which lesions pass from glaring and large to hardly visible and small.
+    """
+
+    lesions: Mixture
+    healthy: Variety
+    context: int
+    easy_steps: int
+
+
+@dataclass(frozen=True, eq=False)
+class Exercise:
+    """One batch to learn from.
+
+    Attributes:
+        windows: (N, C, 2·context + 1, I, J), with lesions.
+        lesion: (N, 1, I, J) in {0, 1}.
+        restored: (N, C, I, J), the middle slices without lesion and noise.
+        brain: (N, 1, I, J) in {0, 1}; nothing else is scored.
+    """
+
+    windows: Tensor
+    lesion: Tensor
+    restored: Tensor
+    brain: Tensor
+
+
+@torch.no_grad()
+def set_exercise(stacks: Tensor, plan: LessonPlan, mixture: Mixture, draws: Draws) -> Exercise:
+    """Make an exercise of healthy stacks (N, C, K, I, J), K > 2·context; every inner slice is a target."""
+    brain = brain_of(stacks)
+    healthy, brain = moved(stacks, brain, plan.healthy, draws)
+    healthy = aged(healthy, brain, plan.healthy, draws)
+    diseased, lesion = plant_mixture(healthy, brain, mixture, draws)
+    channels = healthy.shape[1]
+    both = recontrasted(torch.cat([diseased, healthy], dim=1), plan.healthy, draws)
+    scanned, restored = imaged(both[:, :channels], both[:, channels:], brain, plan.healthy, draws)
+    windows = scanned.unfold(2, 2 * plan.context + 1, 1).movedim(-1, 3)
+    targets = slice(plan.context, stacks.shape[2] - plan.context)
+    return Exercise(
+        windows.transpose(1, 2).flatten(0, 1),
+        *(_slices(part[:, :, targets]) for part in (lesion, restored, brain)),
+    )
+
+
+class Lesson:
+    """The loss of a training: cross-entropy and overlap of the lesion, and error of the restored slice.
+
+    In evaluation it gives 1 − average precision on a fixed set of synthetic lesions instead.
+    """
+
+    def __init__(self, plan: LessonPlan) -> None:
+        self.plan = plan
+
+    def __call__(self, net: nn.Module, stacks: Tensor) -> Tensor:
+        """Teach, or examine, on healthy stacks (N, C, K, I, J). `net` is an `Averaged` restorer."""
+        assert isinstance(net, Averaged)
+        if not net.training:
+            exercise = self._exercise(stacks, self.plan.lesions, Draws(VALIDATION_SEED, stacks.device))
+            log_odds, _ = net(exercise.windows)
+            return 1.0 - average_precision(log_odds, exercise.lesion, exercise.brain)
+        net.follow()
+        mixture = self.mixture(int(net.steps))
+        exercise = self._exercise(stacks, mixture, Draws(None, stacks.device))
+        log_odds, restored = net(exercise.windows)
+        return lesson_loss(log_odds, restored, exercise)
+
+    def _exercise(self, stacks: Tensor, mixture: Mixture, draws: Draws) -> Exercise:
+        """Synthesis needs float32: bfloat16 can't tell neighbouring voxels' positions apart."""
+        with torch.autocast(stacks.device.type, enabled=False):
+            return set_exercise(stacks, self.plan, mixture, draws)
+
+    def mixture(self, steps: int) -> Mixture:
+        """Lesions for the training step `steps`: at first none is missing, small or faint."""
+        last, ease = self.plan.lesions, max(0.0, 1.0 - steps / max(self.plan.easy_steps, 1))
+        return replace(
+            last,
+            healthy=last.healthy * (1.0 - ease),
+            smallest=min(last.smallest * (1.0 + 9.0 * ease), last.largest),
+            mildest=max(last.mildest, 0.6 * ease),
+        )
+
+
+def lesson_loss(log_odds: Tensor, restored: Tensor, exercise: Exercise) -> Tensor:
+    """Mean over the brain of the cross-entropy, + soft Dice loss (Milletari et al. 2016) of the slices with a
+    lesion, + squared error of the restored slice."""
+    lesion, brain = exercise.lesion, exercise.brain
+    size = brain.sum().clamp_min(1.0)
+    entropy = functional.binary_cross_entropy_with_logits(log_odds, lesion, reduction="none")
+    chance = log_odds.sigmoid() * brain
+    hit, total = (chance * lesion).flatten(1).sum(1), (chance + lesion).flatten(1).sum(1)
+    ill = (lesion.flatten(1).sum(1) > 0).float()
+    overlap = ((1.0 - (2.0 * hit + 1.0) / (total + 1.0)) * ill).sum() / ill.sum().clamp_min(1.0)
+    error = ((restored - exercise.restored).square().mean(1, keepdim=True) * brain).sum() / size
+    return (entropy * brain).sum() / size + OVERLAP_WEIGHT * overlap + RESTORE_WEIGHT * error
+
+
+def average_precision(score: Tensor, lesion: Tensor, brain: Tensor) -> Tensor:
+    """Average precision over the brain; 0 where there is no lesion."""
+    inside = brain > 0.5
+    order = score[inside].float().sort(descending=True).indices
+    hits = lesion[inside][order]
+    precision = hits.cumsum(0) / torch.arange(1, len(hits) + 1, device=hits.device)
+    return (precision * hits).sum() / hits.sum().clamp_min(1.0)
+
+
+def brain_of(stacks: Tensor) -> Tensor:
+    """Brain (N, 1, K, I, J) in {0, 1} of prepared stacks, which are 0 outside; single black voxels are inside."""
+    shown = (stacks.amax(1) > 0).float().flatten(0, 1)[:, None]
+    grown = functional.max_pool2d(shown, 3, 1, 1)
+    return (-functional.max_pool2d(-grown, 3, 1, 1)).view(len(stacks), 1, *stacks.shape[2:])
+
+
+def _slices(stacks: Tensor) -> Tensor:
+    """(N, C, K, I, J) to (N·K, C, I, J)."""
+    return stacks.transpose(1, 2).flatten(0, 1)
