@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import random
 import time
 
@@ -75,5 +76,6 @@ def test_damaged_files_for_a_moment(tmp_path):
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_damaged_files_for_two_minutes(tmp_path):
-    count = fuzz(tmp_path, seconds=120.0, seed=random.SystemRandom().randrange(2**32))
-    print(f"{count} damaged uploads")
+    seed = int(os.environ.get("SANUM_FUZZ_SEED", "1"))
+    count = fuzz(tmp_path, seconds=120.0, seed=seed)
+    print(f"{count} damaged uploads, seed {seed}")

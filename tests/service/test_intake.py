@@ -213,3 +213,15 @@ def test_every_format_that_is_read_gets_in(tmp_path):
     volume = nifti(tmp_path, shape=(8, 8, 8))
     for content in (volume, gzip.decompress(volume), sink.getvalue(), *encoded, archive({"x": volume})):
         assert service.client().post("/v1/cases", data=form(content)).status_code == 202
+
+
+def test_an_archive_whose_member_has_no_name_is_refused_not_a_fault(tmp_path):
+    """zipfile itself trips over an empty name; found by random damage."""
+    damaged = bytearray(archive({"a": b"nothing that is a scan"}))
+    for signature, place in ((b"PK\x03\x04", 26), (b"PK\x01\x02", 28)):
+        start = damaged.index(signature) + place
+        damaged[start : start + 4] = struct.pack("<HH", 0, 1)
+    with zipfile.ZipFile(io.BytesIO(damaged)) as opened:
+        assert opened.namelist() == [""]
+    answer = make(tmp_path, FakeModel()).client().post("/v1/cases", data=form(bytes(damaged)))
+    assert answer.status_code == 422

@@ -56,7 +56,7 @@ def unpack(archive: Path, target: Path, *, most_bytes: float, deadline: float) -
 
 
 def _extract(archive: zipfile.ZipFile, folder: Path, most_bytes: float, deadline: float) -> None:
-    members = [member for member in archive.infolist() if not member.is_dir()]
+    members = [member for member in archive.infolist() if not member.filename.endswith("/")]
     if len(members) > MOST_MEMBERS:
         raise RequestError(413, "too-large", f"The archive holds more than {MOST_MEMBERS:,} files.")
     left = most_bytes

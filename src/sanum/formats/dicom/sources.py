@@ -74,7 +74,7 @@ def _gzip(path: Path) -> Any:
 
 def _members(path: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     """The files of an archive. zipfile gives no more bytes of each than the sizes that are added up here."""
-    members = [member for member in archive.infolist() if not member.is_dir()]
+    members = [member for member in archive.infolist() if not member.filename.endswith("/")]
     _check_count(path, len(members))
     if any(member.flag_bits & 1 for member in members):
         raise ScanError(f"{path}: the archive is encrypted; make it again without a password")
