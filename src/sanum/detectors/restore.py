@@ -34,6 +34,12 @@ AVERAGE = 0.998
 FINAL_RATE = 0.01
 """Share of the learning rate that is left at the end."""
 
+WEIGHT_DECAY = 0.01
+"""Of AdamW; see `sanum.train.loop.Schedule`."""
+
+STEEPEST = 1.0
+"""Norm to which a longer gradient is shortened: some batches hold glaring lesions, some none."""
+
 SIGN_SMOOTHING_MM = 1.5
 """Standard deviation of the Gaussian under which brightness is looked at, in mm (pixels in an image)."""
 
@@ -132,6 +138,8 @@ class Restore(Detector):
             final_rate=FINAL_RATE,
             keep="best",
             depth=depth,
+            weight_decay=WEIGHT_DECAY,
+            steepest=STEEPEST,
         )
         lesson = Lesson(LessonPlan(settings.lesions, settings.healthy, settings.context, settings.easy_steps))
         with seeded(seed, torch.device("cpu")):

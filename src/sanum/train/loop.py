@@ -41,6 +41,8 @@ class Schedule:
         final_rate: share of the learning rate that is left at the end, reached along half a cosine.
         keep: whose weights stay at the end: the "last" epoch's, or those of the "best" validation loss.
         depth: adjacent slices an image; 0 gives single slices (N, C, I, J), more gives stacks (N, C, K, I, J).
+        weight_decay: share of each weight taken off a step, times the learning rate (Loshchilov and Hutter 2019).
+        steepest: norm to which a longer gradient is shortened; None leaves every gradient as it is.
     """
 
     epochs: int
@@ -51,6 +53,8 @@ class Schedule:
     final_rate: float = 1.0
     keep: Literal["last", "best"] = "last"
     depth: int = 0
+    weight_decay: float = 0.0
+    steepest: float | None = None
 
     def rate(self, done: float) -> float:
         """Learning rate when the share `done` of the training lies behind."""
@@ -77,7 +81,9 @@ def train(
     if len(training) == 0:
         raise TrainingError("no training slice: give at least one healthy case whose mask is not empty")
     nn.utils.convert_conv2d_weight_memory_format(net.to(device), torch.channels_last)
-    optimiser = torch.optim.Adam(net.parameters(), lr=schedule.learning_rate, fused=True)
+    optimiser = torch.optim.AdamW(
+        net.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True
+    )
     identity = Identity(config_sha256(schedule), cases_sha256(cases), seed)
     history, best = History(), _Best(net, schedule.keep)
     if run.resume and run.checkpoint is not None and run.checkpoint.exists():
@@ -93,6 +99,8 @@ def train(
                 _set_rate(optimiser, schedule.rate((history.images + meter.images) / planned))
                 optimiser.zero_grad()
                 torch.autograd.backward(error)
+                if schedule.steepest is not None:
+                    nn.utils.clip_grad_norm_(net.parameters(), schedule.steepest)
                 optimiser.step()
                 meter.add(error, len(images))
                 if meter.due():
