@@ -22,6 +22,7 @@ from sanum.cli import (
     export,
     inject,
     inspect,
+    models,
     plant,
     prepare,
     serve,
@@ -60,6 +61,7 @@ for verb in (
     worker,
     inspect,
     detectors,
+    models,
     demo,
 ):
     app.command(verb.__name__.rpartition(".")[2])(verb.run)

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sanum.cli.arguments import ModelFile
+
 if TYPE_CHECKING:
     from sanum.core.records import Calibration
 
 
 def run(
-    model: Annotated[Path, typer.Argument(help="Model file.")],
+    model: ModelFile,
     prepared: Annotated[
         Path | None, typer.Argument(help="Store with held-out healthy cases; not needed to change the rule.")
     ] = None,
@@ -48,8 +50,11 @@ def run(
     """Calibrate on held-out healthy subjects, or change the rule or level without any data."""
     from sanum.core.config import from_dict
     from sanum.core.records import Summary
+    from sanum.core.shipped import refuse_to_write_beside
     from sanum.workflow.fit import make_promises, recalibrate
 
+    target = out or model
+    refuse_to_write_beside(target)
     calibrated = recalibrate(
         model,
         prepared,
@@ -58,11 +63,11 @@ def run(
         summary=None if summary is None else from_dict(Summary, {"rule": summary, "share": share}, "summary"),
         promises=make_promises(group or (), small_groups, findings),
         site=site,
-        out=out or model,
+        out=target,
         allow_labels=allow_label or [],
     )
     for line in _statements(calibrated.calibrated()):
-        print(f"{out or model}: {line}")
+        print(f"{target}: {line}")
 
 
 def _statements(kept: Calibration) -> list[str]:

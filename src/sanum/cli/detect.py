@@ -7,9 +7,11 @@ from typing import Annotated, Optional
 
 import typer
 
+from sanum.cli.arguments import ModelFile
+
 
 def run(
-    model: Annotated[Path, typer.Argument(help="Calibrated model file.")],
+    model: ModelFile,
     inputs: Annotated[
         list[Path], typer.Argument(help="Volumes, images, DICOM folders, other folders or cohort tables.")
     ],

@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from sanum.cli.arguments import ModelFile
+
 
 def run(
-    model: Annotated[Path, typer.Argument(help="Calibrated model file.")],
+    model: ModelFile,
     detections: Annotated[
         Path, typer.Argument(help="detections.tsv of presumed-healthy scans, in order of arrival.")
     ],

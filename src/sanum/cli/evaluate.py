@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from sanum.cli.arguments import ModelFile
+
 
 def run(
-    model: Annotated[Path, typer.Argument(help="Calibrated model file.")],
+    model: ModelFile,
     prepared: Annotated[Path, typer.Argument(help="Prepared store with a test split.")],
     out: Annotated[
         Path | None, typer.Option(help="Folder for maps, figures, cases.tsv and evaluation.json.")

@@ -7,16 +7,20 @@ from typing import Annotated
 
 import typer
 
+from sanum.cli.arguments import ModelFile
+
 
 def run(
-    model: Annotated[Path, typer.Argument(help="Model file whose detector rebuilds slices.")],
+    model: ModelFile,
     out: Annotated[
         Path | None, typer.Option(help="File to write (.onnx); beside the model by default.")
     ] = None,
 ) -> None:
     """Write the network as ONNX; `sanum serve` runs it when it lies beside the model."""
+    from sanum.core.shipped import refuse_to_write_beside
     from sanum.workflow.export import export
 
+    refuse_to_write_beside(out or model)
     path, differences = export(model, out)
     for runtime, difference in differences.items():
         print(f"{runtime}: scores differ from PyTorch's by at most {difference:.1e} (relative)")

@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from sanum.cli.arguments import ModelFile
+
 
 def run(
-    model: Annotated[Path, typer.Argument(help="Calibrated model file.")],
+    model: ModelFile,
     prepared: Annotated[Path, typer.Argument(help="Prepared store with healthy test cases.")],
     out: Annotated[Path | None, typer.Option(help="Folder for injection.json and injection.svg.")] = None,
     kind: Annotated[

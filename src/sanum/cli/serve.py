@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-Models = Annotated[list[Path], typer.Argument(help="Calibrated model files; all are served at once.")]
+from sanum.cli.arguments import ModelFiles
+
 Data = Annotated[Path, typer.Option(help="Folder for cases, uploads, audit log and the embedded database.")]
 Database = Annotated[
     str | None,
@@ -21,7 +22,7 @@ DATA = Path("sanum-service")
 
 
 def run(
-    models: Models,
+    models: ModelFiles,
     data: Data = DATA,
     host: Annotated[
         str, typer.Option(help="Address to listen on; others than loopback need tokens.")

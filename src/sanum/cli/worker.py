@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from sanum.cli.serve import DATA, CaseSeconds, Data, Database, KeepCases, KeepInputs, Models
+from sanum.cli.arguments import ModelFiles
+from sanum.cli.serve import DATA, CaseSeconds, Data, Database, KeepCases, KeepInputs
 
 
 def run(
-    models: Models,
+    models: ModelFiles,
     data: Data = DATA,
     database: Database = None,
     case_seconds: CaseSeconds = 900.0,

@@ -10,6 +10,7 @@ from typing import Any
 from sanum.cohort.table import Row
 from sanum.core.errors import ScanError
 from sanum.core.records import Rule
+from sanum.core.shipped import find_model
 from sanum.model import Model, save
 from sanum.model import load as load_model
 from sanum.workflow.detect import CaseDetection, detect, detect_file
@@ -76,9 +77,9 @@ class LoadedModel:
 
 
 def load(path: PathLike) -> LoadedModel:
-    """Load a model file.
+    """Load a model file, or a model that comes with sanum by its name.
 
     Raises:
         ModelFileError: missing, damaged, or not a sanum model file.
     """
-    return LoadedModel(load_model(Path(path)))
+    return LoadedModel(load_model(find_model(Path(path))))
