@@ -26,12 +26,13 @@ def run(
     from sanum.cli.terminal import training_progress
     from sanum.core.config import parse_settings
     from sanum.prepare.store import Store
+    from sanum.train.crew import crew
     from sanum.train.run import Run
     from sanum.workflow.fit import fit_and_calibrate
 
     checkpoint = out.with_suffix(".checkpoint")
-    with training_progress() as on_progress:
-        run = Run(device=device, checkpoint=checkpoint, resume=resume, on_progress=on_progress)
+    with crew(device) as together, training_progress() as on_progress:
+        run = Run(device, checkpoint, resume, on_progress, together)
         model = fit_and_calibrate(
             Store.open(prepared),
             recipe,
@@ -41,6 +42,8 @@ def run(
             run=run,
             allow_labels=allow_label or [],
         )
+    if not together.leads:
+        return
     print(f"{out}: {model.detector.name} trained on {model.facts['training_subjects']} subjects")
     if model.calibration is None:
         print("no held-out healthy case (split 'calibration'), so it can't decide yet: run `sanum calibrate`")

@@ -23,7 +23,7 @@ def pick_device(name: str = "auto") -> torch.device:
     """
     count = torch.cuda.device_count()
     if name == "auto":
-        return torch.device("cuda" if count else "cpu")
+        return torch.device("cuda", torch.cuda.current_device()) if count else torch.device("cpu")
     try:
         device = torch.device(name)
     except RuntimeError as error:
@@ -44,12 +44,15 @@ def has_bfloat16(device: torch.device) -> bool:
 
 
 @contextlib.contextmanager
-def seeded(seed: int, device: torch.device, epoch: int = 0) -> Iterator[None]:
-    """Within the block torch draws from (seed, epoch) alone; the caller's random state returns afterwards.
+def seeded(seed: int, device: torch.device, epoch: int = 0, rank: int = 0) -> Iterator[None]:
+    """Within the block torch draws from (seed, epoch, rank) alone; the caller's random state returns afterwards.
 
     Because no state is carried from one epoch to the next, a resumed training needs none restored.
     """
+    ranks = [rank] if rank else []
     cuda = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=cuda), torch.backends.cudnn.flags(benchmark=False, deterministic=True):
-        torch.manual_seed(int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0] >> 1))
+        torch.manual_seed(
+            int(np.random.SeedSequence([seed, epoch, *ranks]).generate_state(1, np.uint64)[0] >> 1)
+        )
         yield

@@ -68,14 +68,15 @@ def train(
     """Train `net` in place by Adam (Kingma and Ba 2015), in bfloat16 where the machine has it.
 
     The same net, cases, schedule and seed on the same machine and number of threads give the same weights
-    to the bit, also when the training was stopped between and resumed from `run.checkpoint`.
+    to the bit, also when the training was stopped between and resumed from `run.checkpoint`. A crew of
+    several processes takes the same steps together, see `sanum.train.crew`.
 
     Raises:
         TrainingError: no slices, a loss that is not finite, or a checkpoint of another training.
         ConfigError: `run.device` is not there.
         StorageError: the checkpoint can't be written.
     """
-    device = pick_device(run.device)
+    device, crew = pick_device(run.device), run.crew
     parts = split_subjects(cases, schedule.validation_share, seed)
     training, validation = (Slices.of(part, schedule.depth) for part in parts)
     if len(training) == 0:
@@ -92,28 +93,32 @@ def train(
     planned = max(1, schedule.epochs * len(training))
     for epoch in range(history.epochs, schedule.epochs):
         meter = _Meter(device)
-        with seeded(seed, device, epoch):
+        with seeded(seed, device, epoch, crew.rank):
             net.train()
             for images in prefetched(training.shuffled(schedule.batch, seed, epoch)):
-                error = _loss(net, loss, images, device)
+                mine = crew.part(images)
+                error = _loss(net, loss, mine, device)
                 _set_rate(optimiser, schedule.rate((history.images + meter.images) / planned))
                 optimiser.zero_grad()
                 torch.autograd.backward(error)
+                crew.average_gradients(net, crew.share(images, mine))
                 if schedule.steepest is not None:
                     nn.utils.clip_grad_norm_(net.parameters(), schedule.steepest)
                 optimiser.step()
                 meter.add(error, len(images))
-                if meter.due():
+                if meter.due() and crew.leads:
                     _refuse_divergence(net, meter.loss(), epoch)
                     run.on_progress(_within_epoch(meter, history, schedule, len(training)))
-            training_loss, seconds = meter.loss(), meter.seconds()
+            crew.share_statistics(net)
+            training_loss, seconds = crew.mean(meter.loss()), meter.seconds()
             held_out = _validation_loss(net, loss, validation, schedule.batch, device)
         _refuse_divergence(net, training_loss, epoch)
         history = history.extended(training_loss, held_out, meter.images, seconds)
         best.offer(history)
-        if run.checkpoint is not None:
+        if run.checkpoint is not None and crew.leads:
             save_checkpoint(run.checkpoint, identity, history, net, optimiser, best.arrays)
-        run.on_progress(_end_of_epoch(history, schedule, len(training)))
+        if crew.leads:
+            run.on_progress(_end_of_epoch(history, schedule, len(training)))
     best.restore()
     net.eval()
     return history

@@ -85,12 +85,15 @@ def fit_and_calibrate(
 ) -> Model:
     """Train, write the model file, then calibrate it where the store has calibration rows.
 
-    Beside `out` stands the loss curve of a detector that trains by epochs, as `<name>.loss.png`.
+    Beside `out` stands the loss curve of a detector that trains by epochs, as `<name>.loss.png`. Where several
+    processes share the training, the leader alone calibrates and writes.
 
     Raises:
         CohortError, ConfigError, TrainingError, CalibrationError, StorageError: see `fit` and `calibrate`.
     """
     model = fit(store, recipe, settings, seed=seed, run=run, allow_labels=allow_labels)
+    if run is not None and not run.crew.leads:
+        return model
     save(model, out)
     _draw_losses(model, out.with_suffix(".loss.png"))
     if any(row.split == "calibration" and row.status == "ready" for row in store.manifest()):
