@@ -57,7 +57,7 @@ class Model:
             "name": self.name,
             "detector": self.detector.name,
             "config": to_dict(self.detector.config),
-            "modalities": list(self.detector.modalities),
+            "modalities": list(self.preparation.modalities),
             "preparation": preparation_to_dict(self.preparation),
             "calibration": _calibration_card(self.calibration),
             **self.facts,
@@ -112,7 +112,7 @@ def save(model: Model, path: Path) -> None:
         "format": FORMAT,
         "detector": model.detector.name,
         "config": to_dict(model.detector.config),
-        "modalities": list(model.detector.modalities),
+        "modalities": list(model.preparation.modalities),
         "state_sha256": model.detector.state_sha256(),
         "preparation": preparation_to_dict(model.preparation),
         "facts": dict(model.facts),
@@ -152,8 +152,8 @@ def load(path: Path) -> Model:
     try:
         kind = detector_class(header["detector"])
         config = from_dict(kind.Config, header["config"], f"{path}: {header['detector']}")
-        detector = kind(config, tuple(header["modalities"])).load_state(_part(arrays, _STATE))
         preparation = preparation_from_dict(header["preparation"])
+        detector = kind(config, preparation.channels).load_state(_part(arrays, _STATE))
     except (KeyError, TypeError, ConfigError) as error:
         raise ModelFileError(f"{path}: the model's settings are not understood ({error})") from error
     if detector.state_sha256() != header["state_sha256"]:

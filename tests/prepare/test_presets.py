@@ -47,11 +47,13 @@ def test_every_setting_changes_the_identity():
         "shape": (64, 64, 48),
         "median": 0.4,
         "brain": "given-or-extracted",
+        "ct_windows": ("brain",),
     }
     for preset in PRESETS.values():
         for field in dataclasses.fields(preset):
-            changed = dataclasses.replace(preset(), **{field.name: others[field.name]})
-            assert preparation_sha256(changed) != preparation_sha256(preset()), field.name
+            usual = preset(("CT",)) if field.name == "ct_windows" else preset()
+            changed = dataclasses.replace(usual, **{field.name: others[field.name]})
+            assert preparation_sha256(changed) != preparation_sha256(usual), field.name
     assert preparation_sha256(Slices()) != preparation_sha256(Template())
 
 
@@ -67,6 +69,13 @@ def test_models_from_before_whole_heads_were_taken_stay_valid(preparation, befor
     assert preparation_sha256(preparation) == before
 
 
+def test_ct_has_one_channel_a_window():
+    assert Template(("T1w", "CT")).channels == ("T1w", "CT:brain", "CT:subdural", "CT:bone")
+    assert Slices(("CT", "T1w"), ct_windows=("bone", "brain")).channels == ("CT:bone", "CT:brain", "T1w")
+    assert Slices(("CT",), ct_windows=()).channels == ("CT",)
+    assert Slices(("CT",), scaling="minmax", crop="full").channels == ("CT",)
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -80,6 +89,8 @@ def test_models_from_before_whole_heads_were_taken_stay_valid(preparation, befor
         ({"preset": "template", "modalities": ["T1w", "T1w"]}, "different names"),
         ({"preset": "template", "modalities": ["T1"]}, "unknown 'T1'; did you mean 'T1w'"),
         ({"preset": "template", "shape": [128, 128]}, "shape"),
+        ({"preset": "slices", "ct_windows": ["brian"]}, "ct_windows: unknown 'brian'; did you mean 'brain'"),
+        ({"preset": "template", "ct_windows": ["bone", "bone"]}, "ct_windows: expected different names"),
         ({"preset": "template", "spacing": 0.0}, "spacing: expected 0.05"),
     ],
 )

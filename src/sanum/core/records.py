@@ -71,7 +71,7 @@ class Prepared:
         voxels: (C, I, J, K) float32 in [0, 1], one channel a modality.
         mask: (I, J, K), the voxels that count.
         grid: the model grid, in model world mm.
-        modalities: name of each channel.
+        modalities: name of each channel: a modality, or a window of CT ("CT:brain").
         preparation: SHA-256 of the preparation config.
         native: grid of the first modality's scan.
         to_model: (4, 4), scan world mm to model world mm; the identity where nothing was registered.

@@ -7,6 +7,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from sanum.core.modalities import TABLE
+
 Volume: TypeAlias = NDArray[np.float32]
 """One scalar field on a grid, shape (I, J, K)."""
 
@@ -19,7 +21,7 @@ Mask: TypeAlias = NDArray[np.bool_]
 Affine: TypeAlias = NDArray[np.float64]
 """Homogeneous transform, shape (4, 4), millimetres."""
 
-MODALITIES = ("T1w", "T2w", "FLAIR", "PDw", "T1ce", "CT")
+MODALITIES = tuple(TABLE)
 """Column and suffix names of the sequences sanum knows, in BIDS spelling."""
 
 SAME_GRID_MM = 0.1

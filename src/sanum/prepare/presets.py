@@ -9,11 +9,15 @@ from typing import Any, Literal, TypeAlias
 from sanum.core.config import did_you_mean, from_dict, to_dict
 from sanum.core.errors import ConfigError
 from sanum.core.files import json_sha256
+from sanum.core.modalities import CHANNEL_MARK, TABLE
 from sanum.core.units import MAX_SPACING_MM, MIN_SPACING_MM, MODALITIES
 
 NEAR_ZERO = 5 / 255
 """Scaled intensity that counts as empty: five grey levels of an 8-bit picture. Background noise of magnitude
 images and traces of lossy compression lie below, tissue and CSF of a robustly scaled scan above."""
+
+CT_WINDOWS = tuple(TABLE["CT"].windows)
+"""Names of the windows of CT: brain, subdural, bone."""
 
 BrainSource: TypeAlias = Literal["auto", "given-or-extracted"]
 
@@ -34,6 +38,8 @@ class Slices:
         margin: free border around the brain, as a share of the brain's longer side, on each side.
         brain: where no mask is given, "auto" takes an extracted scan as it is and estimates the brain in a whole
             head; "given-or-extracted" refuses whole heads.
+        ct_windows: windows of CT in Hounsfield units, one channel each, by their names in `core.modalities`; none
+            scales CT like MRI, for pictures of CT that hold grey levels.
 
     With scaling="minmax" and crop="full" this is the classic rule to the letter, and needs no brain mask.
     It has the letter's faults: a wide field of view can drop every slice, and a scan with negative values
@@ -52,6 +58,7 @@ class Slices:
     crop: Literal["brain", "full"] = "brain"
     margin: float = 0.03
     brain: BrainSource = "auto"
+    ct_windows: tuple[str, ...] = CT_WINDOWS
 
     def __post_init__(self) -> None:
         _check_modalities(self.modalities)
@@ -60,6 +67,12 @@ class Slices:
         _check_range("near_zero", self.near_zero, 0.0, 0.5)
         _check_range("size", self.size, 8, 1024)
         _check_range("margin", self.margin, 0.0, 1.0)
+        _check_windows(self.ct_windows)
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Name of each channel: a modality, or one window of CT; the classic rule has no windows."""
+        return self.modalities if self.scaling == "minmax" else _channels(self.modalities, self.ct_windows)
 
     @property
     def needs_brain(self) -> bool:
@@ -78,6 +91,8 @@ class Template:
         median: value in [0, 1] that the brain's median takes; see `steps.scale`.
         brain: where no mask is given, "auto" takes an extracted scan as it is and estimates the brain in a whole
             head; "given-or-extracted" refuses whole heads.
+        ct_windows: windows of CT in Hounsfield units, one channel each, by their names in `core.modalities`; none
+            scales CT like MRI, for pictures of CT that hold grey levels.
 
     Raises:
         ValueError: a setting out of range.
@@ -88,12 +103,19 @@ class Template:
     shape: tuple[int, int, int] = (128, 128, 96)
     median: float = 0.5
     brain: BrainSource = "auto"
+    ct_windows: tuple[str, ...] = CT_WINDOWS
 
     def __post_init__(self) -> None:
         _check_modalities(self.modalities)
         _check_range("spacing", self.spacing, MIN_SPACING_MM, MAX_SPACING_MM)
         _check_range("shape", min(self.shape), 8, 1024)
         _check_range("median", self.median, 0.05, 0.95)
+        _check_windows(self.ct_windows)
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Name of each channel: a modality, or one window of CT."""
+        return _channels(self.modalities, self.ct_windows)
 
 
 Preparation: TypeAlias = Slices | Template
@@ -125,11 +147,14 @@ def preparation_from_dict(values: Mapping[str, Any], where: str = "preparation")
 def preparation_sha256(preparation: Preparation) -> str:
     """Identity of a preparation: two with one hash give a model the same picture of a scan.
 
-    `brain` counts only where it restricts: models and stores from before whole heads were taken stay valid.
+    A setting that came later counts only where it changes the picture, so that models and stores made before stay
+    valid: `brain` where it restricts, `ct_windows` where there is CT.
     """
     values = to_dict(preparation)
     if preparation.brain == "auto":
         del values["brain"]
+    if "CT" not in preparation.modalities:
+        del values["ct_windows"]
     return json_sha256({"kind": type(preparation).__name__, **values})
 
 
@@ -139,6 +164,20 @@ def _check_modalities(modalities: tuple[str, ...]) -> None:
     for name in modalities:
         if name not in MODALITIES:
             raise ValueError(f"modalities: unknown {name!r}; {did_you_mean(name, MODALITIES)}")
+
+
+def _check_windows(windows: tuple[str, ...]) -> None:
+    if len(set(windows)) != len(windows):
+        raise ValueError(f"ct_windows: expected different names, got {list(windows)}")
+    for name in windows:
+        if name not in CT_WINDOWS:
+            raise ValueError(f"ct_windows: unknown {name!r}; {did_you_mean(name, CT_WINDOWS)}")
+
+
+def _channels(modalities: tuple[str, ...], ct_windows: tuple[str, ...]) -> tuple[str, ...]:
+    """Every modality in order, CT as one channel a window."""
+    windowed = {"CT": tuple(f"CT{CHANNEL_MARK}{window}" for window in ct_windows)} if ct_windows else {}
+    return tuple(channel for name in modalities for channel in windowed.get(name, (name,)))
 
 
 def _check_range(name: str, value: float, low: float, high: float) -> None:

@@ -31,7 +31,7 @@ def check(folder: Path, page: Path, *, seed: int = 0) -> Path:
     ready = [index for index, row in enumerate(rows) if row.status == "ready"]
     pictured = set(rng.permutation(ready)[:MAX_PICTURED].tolist())
     cases = [_contact_case(store, row, index in pictured, rng) for index, row in enumerate(rows)]
-    write_contact_sheet(cases, page, modalities=store.preparation.modalities)
+    write_contact_sheet(cases, page, modalities=store.preparation.channels)
     return page
 
 

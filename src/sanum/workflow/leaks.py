@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sanum.core.errors import CohortError
+from sanum.core.modalities import modality_of_channel
 from sanum.core.records import Prepared
 from sanum.evaluate.fingerprint import ALIKE, SAME, Fingerprint, Twin, look, seen_before, twins
 from sanum.model import Model
@@ -32,7 +33,8 @@ class Leaks:
 
 def identities(case: Prepared) -> tuple[str, ...]:
     """Short hashes of the case's scan files, without its masks."""
-    return tuple(source.sha256[:IDENTITY] for source in case.sources[: len(case.modalities)])
+    scans = len({modality_of_channel(name) for name in case.modalities})
+    return tuple(source.sha256[:IDENTITY] for source in case.sources[:scans])
 
 
 def check_test_split(model: Model, store: Store, *, drop_twins: bool = False) -> Leaks:

@@ -9,26 +9,25 @@ from sanum.core.errors import PreparationError
 from sanum.prepare.steps.scale import landmarks, scale
 
 VALUES = np.random.default_rng(0).gamma(2.0, 300.0, (20, 20, 20)).astype(np.float32)
+ROBUST = (0.5, 99.5)
 MASK = np.random.default_rng(1).random(VALUES.shape) > 0.5
 
 
 def test_only_the_mask_decides():
     spoiled = np.where(MASK, VALUES, 1e9).astype(np.float32)
-    assert landmarks(spoiled, MASK, "percentile") == landmarks(VALUES, MASK, "percentile")
+    assert landmarks(spoiled, MASK, ROBUST) == landmarks(VALUES, MASK, ROBUST)
 
 
 def test_percentiles_shrug_off_one_hot_voxel_and_minmax_does_not():
     hot = VALUES.copy()
     hot[tuple(np.argwhere(MASK)[0])] = 1e6
-    assert landmarks(hot, MASK, "percentile")[2] == pytest.approx(
-        landmarks(VALUES, MASK, "percentile")[2], rel=0.02
-    )
-    assert landmarks(hot, MASK, "minmax")[2] == 1e6
+    assert landmarks(hot, MASK, ROBUST)[2] == pytest.approx(landmarks(VALUES, MASK, ROBUST)[2], rel=0.02)
+    assert landmarks(hot, MASK, (0.0, 100.0))[2] == 1e6
 
 
 @pytest.mark.parametrize("median", [None, 0.3, 0.5])
 def test_order_is_kept_and_ends_are_met(median):
-    marks = landmarks(VALUES, MASK, "percentile")
+    marks = landmarks(VALUES, MASK, ROBUST)
     scaled = scale(VALUES, marks, median)
     order = np.argsort(VALUES, axis=None)
     assert (np.diff(scaled.ravel()[order]) >= 0).all()
@@ -42,8 +41,8 @@ def test_order_is_kept_and_ends_are_met(median):
 def test_scanner_gain_and_offset_do_not_matter():
     other = 3.7 * VALUES + 120
     np.testing.assert_allclose(
-        scale(other, landmarks(other, MASK, "percentile"), 0.5),
-        scale(VALUES, landmarks(VALUES, MASK, "percentile"), 0.5),
+        scale(other, landmarks(other, MASK, ROBUST), 0.5),
+        scale(VALUES, landmarks(VALUES, MASK, ROBUST), 0.5),
         atol=1e-4,
     )
 
@@ -55,6 +54,6 @@ def test_a_median_at_the_end_does_not_divide_by_zero():
 
 def test_no_contrast_is_refused():
     with pytest.raises(PreparationError, match="no contrast"):
-        landmarks(np.full((4, 4, 4), 5.0, np.float32), np.ones((4, 4, 4), bool), "percentile")
+        landmarks(np.full((4, 4, 4), 5.0, np.float32), np.ones((4, 4, 4), bool), ROBUST)
     with pytest.raises(PreparationError, match="no voxel of the brain"):
-        landmarks(VALUES, np.zeros_like(MASK), "minmax")
+        landmarks(VALUES, np.zeros_like(MASK), (0.0, 100.0))

@@ -1,22 +1,27 @@
-"""Intensities of one modality to [0, 1], by landmarks within the brain."""
+"""Intensities of one channel to [0, 1]: by landmarks within the brain, or by a fixed window of Hounsfield units."""
 
 from __future__ import annotations
-
-from typing import Literal
 
 import numpy as np
 
 from sanum.core.errors import PreparationError
+from sanum.core.modalities import Window
+from sanum.core.records import Scan
 from sanum.core.units import Mask, Volume
-
-PERCENTILES = (0.5, 99.5)
-"""Ends of the robust scale: half a percent on each side is left to vessels, noise and residues of extraction."""
 
 Landmarks = tuple[float, float, float]
 
+GREY_LEVELS = (0.0, 255.0)
+"""Ends of an 8-bit picture. Air is -1000 HU, so that a CT whose values fill just this range has been rescaled."""
 
-def landmarks(values: Volume, mask: Mask, rule: Literal["percentile", "minmax"]) -> Landmarks:
+
+def landmarks(values: Volume, mask: Mask, ends: tuple[float, float]) -> Landmarks:
     """Low end, median and high end of the values within the mask.
+
+    Args:
+        values: (I, J, K).
+        mask: (I, J, K), the voxels that count.
+        ends: percentiles of the low and of the high end.
 
     Raises:
         PreparationError: the mask is empty, or low and high end coincide.
@@ -24,11 +29,10 @@ def landmarks(values: Volume, mask: Mask, rule: Literal["percentile", "minmax"])
     inside = values[mask]
     if inside.size == 0:
         raise PreparationError("no voxel of the brain lies within the model grid; check the brain mask")
-    shares = PERCENTILES if rule == "percentile" else (0.0, 100.0)
-    low, median, high = (float(x) for x in np.percentile(inside, (shares[0], 50.0, shares[1])))
+    low, median, high = (float(x) for x in np.percentile(inside, (ends[0], 50.0, ends[1])))
     if not high > low:
         raise PreparationError(
-            f"no contrast: the {shares[0]:g} and {shares[1]:g} percentiles within the brain are both {low:g}; "
+            f"no contrast: the {ends[0]:g} and {ends[1]:g} percentiles within the brain are both {low:g}; "
             "is this a mask or an empty scan?"
         )
     return low, median, high
@@ -49,3 +53,15 @@ def scale(values: Volume, marks: Landmarks, median: float | None = None) -> Volu
         scaled = np.interp(values, (low, middle, high), (0.0, median, 1.0))
     clipped: Volume = np.clip(scaled, 0.0, 1.0).astype(np.float32)
     return clipped
+
+
+def windowed(hounsfield: Volume, window: Window) -> Volume:
+    """Hounsfield units to [0, 1] by one line over a window, clipped."""
+    low, high = window.ends
+    clipped: Volume = np.clip((hounsfield - low) / (high - low), 0.0, 1.0).astype(np.float32)
+    return clipped
+
+
+def holds_grey_levels(scan: Scan) -> bool:
+    """Whether a CT scan's values can't be Hounsfield units: a picture, or values from 0 to exactly 255."""
+    return scan.is_image or (float(scan.voxels.min()), float(scan.voxels.max())) == GREY_LEVELS
