@@ -26,7 +26,7 @@ from sanum.prepare.presets import (
 
 _CALIBRATION = "calibration/"
 _HEALTHY = ("scores", "map_levels")
-_HEALTHY_PARTS = ("slice_scores", "finding_scores", "place_mean", "place_std")
+_HEALTHY_PARTS = ("slice_scores", "finding_scores", "place_mean", "place_std", "place_peaks")
 _STATE = "state/"
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from sanum.calibrate.findings import finding_level, findings
 from sanum.calibrate.healthy import HealthyMap, Promises, calibration_from_maps
-from sanum.calibrate.judge import control_sentence, healthy_at, judge_findings, judge_slices
+from sanum.calibrate.judge import control_sentence, judge_findings, judge_slices
 from sanum.core.grid import Grid
 from sanum.core.records import AnomalyMap, Rule, Summary
 
@@ -77,13 +77,3 @@ def test_a_calibration_without_healthy_findings_gives_no_p_value():
     assert judge_findings(found, kept) == found
     assert judge_slices(noise_map(1), kept) == ()
     assert control_sentence(kept) == ""
-
-
-def test_the_healthy_maps_at_a_place_are_remembered():
-    kept = calibrated(count=9)
-    maps = np.stack([noise_map(seed).values for seed in range(9)])
-    mean, std = healthy_at((20.0, 24.0, 30.0), GRID, kept)
-    assert mean == pytest.approx(maps[:, 10, 12, 15].mean(), abs=1e-5)
-    assert std == pytest.approx(maps[:, 10, 12, 15].std(ddof=1), abs=1e-5)
-    assert healthy_at((0.0, 24.0, 30.0), GRID, kept) == (None, None)
-    assert healthy_at((500.0, 0.0, 0.0), GRID, kept) == (None, None)

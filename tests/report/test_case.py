@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from sanum.core.errors import CalibrationError
+from sanum.core.findings import Finding, MemberAnswer
 from sanum.core.records import NOTICE, Rule
 from sanum.report.case import MAX_FINDINGS, case_pictures, write_case
 from tests.detections import CARD, abnormal, normal, refused
@@ -32,6 +33,39 @@ def test_abnormal_report_leads_with_the_decision_and_has_its_numbers(tmp_path):
     assert "Radiological convention" in text
     assert text.count(NOTICE) == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["overlay-01.png", "report.html"]
+
+
+def explained() -> Finding:
+    """A finding on the template, of an ensemble of two."""
+    return replace(
+        abnormal().findings[0],
+        region="left frontal lobe",
+        healthy_mean=0.1,
+        healthy_std=0.2,
+        healthy_peaks=(0.2, 0.3, 0.95),
+        members=(MemberAnswer("dae", 0.8, 0.5, True), MemberAnswer("atlas", 0.2, 0.5, False)),
+    )
+
+
+def test_what_stands_behind_a_finding_is_said_and_drawn(tmp_path):
+    page = written(tmp_path, replace(abnormal(), findings=(explained(),)))
+    text = words(page)
+    assert "Its peak lies 4.0 standard deviations above the healthy mean there" in text
+    assert "1 of 3 healthy subjects reach it nearby." in text
+    assert "1 of 2 members would find it alone: dae; not atlas." in text
+    assert "Healthy maps there: 0.1 ± 0.2." in text
+    picture = re.search(r"data:image/svg\+xml;base64,([^\"]+)", page).group(1)
+    drawing = base64.b64decode(picture).decode()
+    assert "finding 1" in drawing
+    assert "healthy subjects, highest nearby" in drawing
+    plain = replace(abnormal(), findings=(explained(),)).to_dict()["findings"][0]
+    assert plain["deviations"] == pytest.approx(4.0)
+    assert plain["healthy_as_high"] == 1
+    assert plain["members"][1] == {"name": "atlas", "highest": 0.2, "level": 0.5, "agrees": False}
+
+
+def test_a_finding_without_explanation_has_no_such_section(tmp_path):
+    assert "What stands behind" not in words(written(tmp_path, abnormal()))
 
 
 def test_normal_report_promises_no_health(tmp_path):

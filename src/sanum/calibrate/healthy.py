@@ -13,7 +13,16 @@ from sanum.calibrate.groups import NOBODY, Person, group_name
 from sanum.calibrate.rules import MIN_SCORES, threshold
 from sanum.core.errors import CalibrationError
 from sanum.core.grid import Grid
-from sanum.core.records import MAP_QUANTILES, AnomalyMap, Calibration, FindingControl, Grouping, Rule, Summary
+from sanum.core.records import (
+    MAP_QUANTILES,
+    PLACE_BLOCK,
+    AnomalyMap,
+    Calibration,
+    FindingControl,
+    Grouping,
+    Rule,
+    Summary,
+)
 from sanum.core.units import Volume
 
 KEPT_QUANTILE = 0.98
@@ -90,6 +99,7 @@ def calibration_from_maps(
     levels = np.array([subject.levels for subject in ordered])
     grouping = wanted.grouping
     place_mean, place_std = places.mean_and_std()
+    common = place_mean is not None
     return Calibration(
         scores,
         summary,
@@ -104,6 +114,7 @@ def calibration_from_maps(
         control=wanted.control,
         place_mean=place_mean,
         place_std=place_std,
+        place_peaks=np.stack([subject.blocks for subject in ordered]) if common else None,
     )
 
 
@@ -113,6 +124,7 @@ class _Subject:
     levels: NDArray[np.float64]
     slices: NDArray[np.float64]
     peaks: _Peaks
+    blocks: NDArray[np.float32]
     person: Person
 
     @staticmethod
@@ -124,6 +136,7 @@ class _Subject:
             np.quantile(case.scored.inside(), MAP_QUANTILES),
             means[~np.isnan(means)],
             _Peaks.of(native, case.is_image),
+            _block_peaks(case.scored.values),
             case.person,
         )
 
@@ -187,6 +200,15 @@ class _Places:
         spread = np.sqrt(self._squares / np.maximum(self._count - 1, 1))
         nothing = np.float32(np.nan)
         return np.where(known, self._mean, nothing), np.where(known, spread, nothing)
+
+
+def _block_peaks(values: Volume) -> NDArray[np.float32]:
+    """Highest value of each block of `PLACE_BLOCK` voxels a side, NaN where the map has none there."""
+    padding = [(0, -side % PLACE_BLOCK) for side in values.shape]
+    known = np.pad(np.nan_to_num(values, nan=-np.inf), padding, constant_values=-np.inf)
+    i, j, k = (side // PLACE_BLOCK for side in known.shape)
+    highest = known.reshape(i, PLACE_BLOCK, j, PLACE_BLOCK, k, PLACE_BLOCK).max(axis=(1, 3, 5))
+    return np.where(np.isinf(highest), np.nan, highest).astype(np.float32)
 
 
 def _finding_scores(subjects: list[_Subject], levels: NDArray[np.float64]) -> list[NDArray[np.float64]]:

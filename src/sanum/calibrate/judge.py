@@ -9,7 +9,6 @@ import numpy as np
 
 from sanum.calibrate.conformal import benjamini_hochberg, family_p_values, nested_p_values
 from sanum.calibrate.groups import NOBODY, Person, peers
-from sanum.core.grid import Grid
 from sanum.core.records import AnomalyMap, Calibration, Finding, Rule, SliceScore
 
 LEVEL = 0.05
@@ -73,27 +72,3 @@ def judge_slices(
     known = np.flatnonzero(~np.isnan(means))
     p = nested_p_values(means[known], calibration.slice_scores[peers(calibration, person).rows])
     return tuple(SliceScore(int(k), float(means[k]), float(value)) for k, value in zip(known, p, strict=True))
-
-
-def healthy_at(
-    position: tuple[float, float, float], grid: Grid, calibration: Calibration
-) -> tuple[float | None, float | None]:
-    """Mean and standard deviation of the healthy maps at a place.
-
-    Args:
-        position: model world mm.
-        grid: the model grid.
-        calibration: of the model.
-
-    Returns:
-        Two numbers, or twice None where the calibration has no common grid or no healthy map covers the place.
-    """
-    mean, std = calibration.place_mean, calibration.place_std
-    if mean is None or std is None or mean.shape != grid.shape:
-        return None, None
-    i, j, k = np.round(grid.to_voxel(np.asarray(position, float))).astype(int)
-    if not all(0 <= at < side for at, side in zip((i, j, k), grid.shape, strict=True)):
-        return None, None
-    if np.isnan(mean[i, j, k]):
-        return None, None
-    return float(mean[i, j, k]), float(std[i, j, k])

@@ -15,8 +15,11 @@ EXIT_PARTIAL = 3
 
 
 @contextlib.contextmanager
-def progress(title: str, total: int) -> Iterator[Callable[[str], None]]:
-    """Show a bar on standard error; yields a function that advances it and sets its note."""
+def progress(title: str, total: int | None) -> Iterator[Callable[[str], None]]:
+    """Show a bar on standard error; yields a function that advances it and sets its note.
+
+    `total` is None where it is not known before.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

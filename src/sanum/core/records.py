@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sanum.core.errors import GeometryError
+from sanum.core.findings import Finding as Finding
 from sanum.core.grid import Grid
 from sanum.core.units import Affine, Channels, Mask, Volume
 
@@ -214,6 +215,9 @@ class Calibration:
         place_mean: (I, J, K) mean of the healthy maps at each place of the common model grid, NaN where fewer than
             two subjects have it; None where cases lie on different grids.
         place_std: (I, J, K) their standard deviation.
+        place_peaks: (n, ceil(I/b), ceil(J/b), ceil(K/b)) highest value of each healthy map, in the order of `scores`,
+            within each block of b = `PLACE_BLOCK` voxels a side, NaN where the block holds none of its mask; None
+            where cases lie on different grids.
     """
 
     scores: NDArray[np.float64]
@@ -229,54 +233,30 @@ class Calibration:
     control: FindingControl = "family-wise"
     place_mean: Volume | None = None
     place_std: Volume | None = None
+    place_peaks: NDArray[np.float32] | None = None
 
+
+PLACE_BLOCK = 4
+"""Side in voxels of the blocks that healthy maps are compared in place by place: 6 mm on the template, wide enough for
+small errors of registration."""
 
 MAP_QUANTILES = (0.5, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9999)
 """Where the healthy voxel distribution is recorded."""
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One connected region of a map above the healthy level.
+@dataclass(frozen=True, eq=False)
+class MemberMap:
+    """What one member of an ensemble says by itself.
 
     Attributes:
-        rank: 1 is the most striking.
-        size: millilitres in a volume, pixels in an image.
-        unit: "ml" or "px".
-        peak_score: highest map value.
-        mean_score: mean map value.
-        peak_mm: world RAS+ mm of the peak in the scan's own space (pixels in an image).
-        peak_voxel: index of the peak in the scan's own grid.
-        excess: height above the healthy level summed over the region, in map units times ml (or px); findings
-            are ranked and tested by it. None in detections of older model files.
-        p_value: against the findings of healthy subjects, by the calibration's control; None where the
-            calibration holds no healthy findings.
-        significant: whether p_value is at most the level; None without a p-value.
-        region: what lies near the peak, in words; "" where the scan was not brought onto the template.
-        healthy_mean: mean of the healthy maps at the place of the peak; None where it is not known.
-        healthy_std: their standard deviation there.
+        name: of the member.
+        found: its own map, on the model grid.
+        level: map value above which the member alone takes a voxel for a finding, from healthy scans.
     """
 
-    rank: int
-    size: float
-    unit: Literal["ml", "px"]
-    peak_score: float
-    mean_score: float
-    peak_mm: tuple[float, float, float]
-    peak_voxel: tuple[int, int, int]
-    excess: float | None = None
-    p_value: float | None = None
-    significant: bool | None = None
-    region: str = ""
-    healthy_mean: float | None = None
-    healthy_std: float | None = None
-
-    @property
-    def deviations(self) -> float | None:
-        """How many healthy standard deviations the peak lies above the healthy mean at its place."""
-        if self.healthy_mean is None or not self.healthy_std:
-            return None
-        return (self.peak_score - self.healthy_mean) / self.healthy_std
+    name: str
+    found: AnomalyMap
+    level: float
 
 
 @dataclass(frozen=True)
@@ -364,7 +344,7 @@ class Detection:
             "threshold": self.threshold,
             "p_value": self.p_value,
             "rule": self.rule,
-            "findings": self.findings,
+            "findings": [finding.to_dict() for finding in self.findings],
             "map_scale": self.map_scale,
             "is_image": self.is_image,
             "slices": self.slices,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sanum.core.config import config_sha256
 from sanum.core.errors import NotFittedError, ScanError, TrainingError
-from sanum.core.records import AnomalyMap, Prepared
+from sanum.core.records import AnomalyMap, MemberMap, Prepared
 from sanum.train.run import Run
 
 State = dict[str, NDArray[Any]]
@@ -55,6 +55,16 @@ class Detector(ABC):
             NotFittedError: before `fit` or `load_state`.
             ScanError: a case with other modalities.
         """
+
+    def score_with_members(self, case: Prepared) -> tuple[AnomalyMap, tuple[MemberMap, ...]]:
+        """The map of `score`, and what each member says by itself where the detector has members.
+
+        An ensemble overrides it, so that its members need not score twice; other detectors have none.
+
+        Raises:
+            NotFittedError, ScanError: see `score`.
+        """
+        return self.score(case), ()
 
     @abstractmethod
     def state(self) -> State:

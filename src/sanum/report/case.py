@@ -63,14 +63,19 @@ def case_page(
     Raises:
         CalibrationError: a decision without a score.
     """
+    from sanum.report.places import place_figure
+
+    findings = detection.findings[:MAX_FINDINGS]
     return page.render(
         "case.html.j2",
         detection=detection,
         verdict=wording.verdict(detection),
         rule=wording.rule_sentence(detection.rule),
         p_value_meaning=wording.p_value_sentence(detection, card),
-        findings=detection.findings[:MAX_FINDINGS],
+        findings=findings,
         tested=wording.findings_are_tested(detection),
+        explained=[(one, said) for one in findings if (said := wording.finding_sentence(one))],
+        places=place_figure(findings),
         pictures=pictures,
         convention=IMAGE_CONVENTION if detection.is_image else CONVENTION,
         scan=scan,

@@ -53,6 +53,30 @@ def severity_figure(
     return svg(figure)
 
 
+def alarms_figure(tests: Sequence[tuple[str, Sequence[float], float]]) -> bytes:
+    """False-alarm rates over re-splits as SVG: a row a test, a disc a rate with its area the share of re-splits.
+
+    Args:
+        tests: what was tested on what, the rate of each re-split, and the promised level.
+    """
+    figure, axes = chart("false-alarm rate", "", (8.0, 1.1 + 0.5 * len(tests)))
+    for row, (_, rates, level) in enumerate(tests):
+        values, counts = np.unique(np.asarray(rates, float), return_counts=True)
+        axes.scatter(
+            values, np.full(len(values), row), s=700 * counts / counts.sum(), color=HEALTHY, alpha=0.45
+        )
+        ends = (row - 0.36, row + 0.36)
+        axes.plot(
+            [level, level], ends, color="black", linestyle="--", label="promised level" if row == 0 else None
+        )
+        axes.plot([np.mean(rates)] * 2, ends, color=LESION, label="mean" if row == 0 else None)
+    axes.set_yticks(range(len(tests)), [name for name, _, _ in tests], fontsize=8)
+    axes.set_ylim(len(tests) - 0.5, -0.5)
+    axes.set_xlim(left=-0.02)
+    axes.legend(frameon=False, fontsize=8)
+    return svg(figure)
+
+
 def p_value_figure(p_values: Sequence[float], count: int) -> bytes:
     """Calibration plot as SVG: share of healthy cases with a p-value at most p; it must follow the diagonal.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sanum.core.errors import CalibrationError
+from sanum.core.findings import Finding
 from sanum.core.records import Detection, Rule
 
 
@@ -66,6 +67,34 @@ def findings_are_tested(detection: Detection) -> bool:
 
 def _significant(detection: Detection) -> int:
     return sum(finding.significant is True for finding in detection.findings)
+
+
+def finding_sentence(finding: Finding) -> str:
+    """What stands behind a finding: healthy maps at its place, members of an ensemble; empty where none is known."""
+    return " ".join(part for part in (_beside_healthy(finding), _members(finding)) if part)
+
+
+def _beside_healthy(finding: Finding) -> str:
+    if finding.healthy_mean is None:
+        return ""
+    said = []
+    if finding.deviations is not None:
+        side = "above" if finding.deviations >= 0 else "below"
+        said.append(f"its peak lies {abs(finding.deviations):.1f} standard deviations {side} the healthy mean there")
+    if finding.healthy_as_high is not None:
+        reach = finding.healthy_as_high or "none"
+        said.append(f"{reach} of {len(finding.healthy_peaks)} healthy subjects reach it nearby")
+    sentence = "; ".join(said)
+    return f"{sentence[:1].upper()}{sentence[1:]}." if sentence else ""
+
+
+def _members(finding: Finding) -> str:
+    if not finding.members:
+        return ""
+    agree = [one.name for one in finding.members if one.agrees]
+    others = [one.name for one in finding.members if not one.agrees]
+    said = f"{len(agree)} of {len(finding.members)} members would find it alone"
+    return f"{said}: {', '.join(agree) or 'none'}" + (f"; not {', '.join(others)}." if others else ".")
 
 
 def p_value_sentence(detection: Detection, card: Mapping[str, Any]) -> str:

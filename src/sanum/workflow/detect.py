@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import sanum
+from sanum.calibrate.explain import with_healthy_place, with_members
 from sanum.calibrate.findings import finding_level, findings, map_scale
 from sanum.calibrate.groups import Person
-from sanum.calibrate.judge import control_sentence, healthy_at, judge_findings, judge_slices
+from sanum.calibrate.judge import control_sentence, judge_findings, judge_slices
 from sanum.calibrate.rules import decide
 from sanum.cohort.table import Row
 from sanum.core.errors import CalibrationError, ScanError
 from sanum.core.files import atomic_folder, write_json, write_text
-from sanum.core.records import Calibration, Detection, Finding, Prepared, Provenance, Scan
+from sanum.core.records import Calibration, Detection, Finding, MemberMap, Prepared, Provenance, Scan
 from sanum.formats import modality_of, scan_stem, write_map
 from sanum.model import Model, load
 from sanum.prepare.presets import Preparation, Template
@@ -95,12 +96,14 @@ def detect(model: Model, row: Row, *, on_stage: Callable[[str], None] = _quiet) 
         _require_input_kind(model, scan)
         prepared = prepare_scans(files, model.preparation)
         on_stage("scoring")
-        scored = model.detector.score(prepared)
+        scored, members = model.detector.score_with_members(prepared)
         on_stage("deciding")
         score = scored.summary(calibration.summary)
         native = to_native(scored, prepared)
         native.inside()
         decision = decide(score, calibration, who)
+        found = findings(native, finding_level(calibration), is_image=prepared.is_image)
+        found = judge_findings(found, calibration, who)
     except (ScanError, CalibrationError) as error:
         return _refused(model, row, scan, str(error), started)
     return CaseDetection(
@@ -111,14 +114,7 @@ def detect(model: Model, row: Row, *, on_stage: Callable[[str], None] = _quiet) 
         threshold=decision.threshold,
         p_value=decision.p_value,
         rule=calibration.rule,
-        findings=_placed(
-            judge_findings(
-                findings(native, finding_level(calibration), is_image=prepared.is_image), calibration, who
-            ),
-            prepared,
-            model.preparation,
-            calibration,
-        ),
+        findings=_explained(found, prepared, model.preparation, calibration, who, members),
         anomaly_map=native,
         map_scale=map_scale(calibration),
         is_image=prepared.is_image,
@@ -131,20 +127,26 @@ def detect(model: Model, row: Row, *, on_stage: Callable[[str], None] = _quiet) 
     )
 
 
-def _placed(
-    found: tuple[Finding, ...], prepared: Prepared, preparation: Preparation, calibration: Calibration
+def _explained(
+    found: tuple[Finding, ...],
+    prepared: Prepared,
+    preparation: Preparation,
+    calibration: Calibration,
+    who: Person,
+    members: Sequence[MemberMap],
 ) -> tuple[Finding, ...]:
-    """Findings with what is near and what healthy maps show there, where all scans lie on the template."""
-    if not isinstance(preparation, Template):
-        return found
+    """Findings with what members say of them; on the template also what is near and what healthy maps show there."""
     from sanum.report.regions import region_name
 
-    placed = []
+    explained = []
     for one in found:
         i, j, k = (float(value) for value in (prepared.to_model @ [*one.peak_mm, 1.0])[:3])
-        mean, std = healthy_at((i, j, k), prepared.grid, calibration)
-        placed.append(replace(one, region=region_name((i, j, k)), healthy_mean=mean, healthy_std=std))
-    return tuple(placed)
+        one = with_members(one, (i, j, k), prepared.grid, members)
+        if isinstance(preparation, Template):
+            one = with_healthy_place(one, (i, j, k), prepared.grid, calibration, who)
+            one = replace(one, region=region_name((i, j, k)))
+        explained.append(one)
+    return tuple(explained)
 
 
 def detect_file(
