@@ -90,3 +90,25 @@ def test_a_wrong_plan_is_refused(tmp_path, text, message):
         read_benchmark(path)
     with pytest.raises(ConfigError, match="can't be read"):
         read_benchmark(tmp_path / "missing.yaml")
+
+
+def test_a_trained_model_is_a_contender_and_stays_as_it_is(store, done, tmp_path):
+    _, out = done
+    trained = next((out / "models").glob("dark-seed0-*.safetensors"))
+    before = trained.read_bytes()
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(
+        f"train: {store.folder}\ntests: {{phantoms: {store.folder}}}\n"
+        f"detectors: [{{models: [{trained}, {trained}], name: kept}}]\nlevel: 0.25\ndraws: 10\n"
+    )
+    records = [one for one in run_benchmark(plan, tmp_path / "out") if one["detector"] == "kept"]
+    assert [(one["seed"], one["status"]) for one in records] == [(0, "done"), (1, "done")]
+    assert records[0]["training_seconds"] is None
+    assert trained.read_bytes() == before
+
+
+def test_a_contender_is_a_recipe_or_a_model(tmp_path):
+    path = tmp_path / "plan.yaml"
+    path.write_text("train: x\ntests: {a: x}\ndetectors: [{recipe: atlas, models: [m.safetensors]}]\n")
+    with pytest.raises(ConfigError, match="either a recipe or models"):
+        read_benchmark(path)

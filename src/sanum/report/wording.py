@@ -80,7 +80,9 @@ def _beside_healthy(finding: Finding) -> str:
     said = []
     if finding.deviations is not None:
         side = "above" if finding.deviations >= 0 else "below"
-        said.append(f"its peak lies {abs(finding.deviations):.1f} standard deviations {side} the healthy mean there")
+        said.append(
+            f"its peak lies {abs(finding.deviations):.1f} standard deviations {side} the healthy mean there"
+        )
     if finding.healthy_as_high is not None:
         reach = finding.healthy_as_high or "none"
         said.append(f"{reach} of {len(finding.healthy_peaks)} healthy subjects reach it nearby")

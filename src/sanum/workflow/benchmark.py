@@ -13,6 +13,7 @@ import sanum
 from sanum.core.config import from_dict
 from sanum.core.errors import ConfigError, SanumError
 from sanum.core.files import file_sha256, json_sha256, write_json
+from sanum.core.shipped import find_model
 from sanum.prepare.store import Store
 from sanum.workflow.benchmark_tables import write_tables
 from sanum.workflow.evaluate import EvaluateOptions, evaluate, peak_memory_mb
@@ -28,16 +29,34 @@ PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "nibabel", "SimpleITK")
 
 @dataclass(frozen=True)
 class Contender:
-    """One detector of a benchmark: a recipe by name or TOML file, and settings over it."""
+    """One detector of a benchmark: a recipe that is trained with each seed, or models that were trained before.
 
-    recipe: str
+    Attributes:
+        recipe: its name, or a TOML file.
+        settings: over the recipe.
+        models: model files or names of shipped models, one a seed, in place of a recipe; none is changed.
+        name: what tables call it; the recipe, or the first model's stem by default.
+    """
+
+    recipe: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
+    models: tuple[str, ...] = ()
     name: str = ""
+
+    def __post_init__(self) -> None:
+        if bool(self.recipe) == bool(self.models):
+            raise ValueError("detectors: each names either a recipe or models")
+        if self.models and self.settings:
+            raise ValueError("detectors: settings go with a recipe; a trained model has its own")
 
     @property
     def shown(self) -> str:
         """What tables call it."""
-        return self.name or self.recipe
+        return self.name or self.recipe or Path(self.models[0]).stem
+
+    def seeds(self, planned: Sequence[int]) -> Sequence[int]:
+        """Those planned; trained models are numbered."""
+        return range(len(self.models)) if self.models else planned
 
 
 @dataclass(frozen=True)
@@ -77,6 +96,7 @@ class _Job:
     plan: Benchmark
     contender: Contender
     seed: int
+    base: Path
     train: Path
     tests: dict[str, Path]
     out: Path
@@ -135,9 +155,9 @@ def run_benchmark(
     for folder in (base / plan.train, *tests.values()):
         Store.open(folder)
     jobs = [
-        _Job(plan, contender, seed, base / plan.train, tests, out)
+        _Job(plan, contender, seed, base, base / plan.train, tests, out)
         for contender in contenders
-        for seed in plan.seeds
+        for seed in contender.seeds(plan.seeds)
     ]
     records: dict[tuple[str, int], list[dict[str, Any]]] = {}
     for job, done in map_cases(_run, jobs, workers):
@@ -152,6 +172,7 @@ def run_benchmark(
 def _run(job: _Job) -> list[dict[str, Any]]:
     """Train once, test on every store; what has a record of the same inputs is not done again."""
     done = []
+    given = _given(job)
     for name, folder in job.tests.items():
         identity = _identity(job, folder)
         record_path = job.out / "records" / f"{job.contender.shown}-seed{job.seed}-{name}.json"
@@ -163,6 +184,7 @@ def _run(job: _Job) -> list[dict[str, Any]]:
             "detector": job.contender.shown,
             "recipe": job.contender.recipe,
             "settings": job.contender.settings,
+            "model": "" if given is None else given.name,
             "seed": job.seed,
             "test": name,
             "identity": identity,
@@ -193,17 +215,31 @@ def _figures(job: _Job, name: str, folder: Path) -> dict[str, Any]:
     }
 
 
-def _trained(job: _Job) -> tuple[Path, float]:
-    """The model file of the job, trained now or by an earlier run with the same inputs."""
+def _given(job: _Job) -> Path | None:
+    """The model file that was trained before."""
+    if not job.contender.models:
+        return None
+    model = job.contender.models[job.seed]
+    beside = job.base / model
+    return beside if beside.exists() else find_model(Path(model))
+
+
+def _trained(job: _Job) -> tuple[Path, float | None]:
+    """The model file of the job, and the seconds it took to train, now or in an earlier run with the same inputs."""
     contender = job.contender
     key = json_sha256(
-        [asdict(contender), job.seed, _store_identity(job.train), job.plan.rule, job.plan.level]
+        [_contender_identity(job), job.seed, _store_identity(job.train), job.plan.rule, job.plan.level]
     )
     path = job.out / "models" / f"{contender.shown}-seed{job.seed}-{key[:12]}.safetensors"
     facts = path.with_suffix(".json")
     kept = _read(facts)
     if kept is not None and path.exists():
-        return path, float(kept["training_seconds"])
+        return path, kept["training_seconds"]
+    given = _given(job)
+    if given is not None:
+        recalibrate(given, None, rule=job.plan.rule, level=job.plan.level, out=path)
+        write_json(facts, {"training_seconds": None})
+        return path, None
     started = time.perf_counter()
     store = Store.open(job.train)
     fit_and_calibrate(store, contender.recipe, contender.settings, out=path, seed=job.seed)
@@ -218,7 +254,12 @@ def _identity(job: _Job, test: Path) -> str:
     plan = job.plan
     how = [plan.rule, plan.level, plan.draws, plan.drop_twins, sanum.__version__]
     stores = [_store_identity(job.train), _store_identity(test)]
-    return json_sha256([asdict(job.contender), job.seed, how, stores])
+    return json_sha256([_contender_identity(job), job.seed, how, stores])
+
+
+def _contender_identity(job: _Job) -> list[Any]:
+    given = _given(job)
+    return [asdict(job.contender), "" if given is None else file_sha256(given)]
 
 
 def _store_identity(folder: Path) -> list[str]:
