@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-slow lint bench viewer environment clean
+.PHONY: demo test test-slow lint bench docs viewer environment clean
 
 environment: $(READY)
 
@@ -30,6 +30,12 @@ lint: $(READY)
 	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The gallery comes from a real run on made subjects, about two minutes on two cores.
+docs: $(READY)
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	$(BIN)/python docs/make_reports.py
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.train_speed

@@ -1,6 +1,6 @@
 """Make the gallery of reports from a real run on generated subjects: python docs/make_reports.py [FOLDER].
 
-Runs the demo (about two minutes), then copies one page of each kind into docs/gallery: a case with a planted lesion,
+Runs the demo (about two minutes), then copies one page of each kind into docs/gallery/reports: a case with a planted lesion,
 the cohort of all test cases, the evaluation.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sanum.workflow.demo import demo
 
-GALLERY = Path(__file__).parent / "gallery"
+GALLERY = Path(__file__).parent / "gallery" / "reports"
 
 
 def main(folder: Path) -> None:

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from sanum.core.errors import CohortError, ConfigError
+from sanum.core.names import split_part
 from sanum.evaluate.datasets.catalogue import DATASETS, find_dataset
 from sanum.evaluate.datasets.fastmri import add_labels
 
@@ -123,8 +124,19 @@ TREES = {
             "Brain_AD/valid/good/img/00014_70.png",
             "Brain_AD/test/Ungood/img/00124_70.png",
             "Brain_AD/test/Ungood/anomaly_mask/00124_70.png",
+            "Brain_AD/test/good/label/00200_70.png",
+            "Brain_AD/test/good/img/00200_70.png",
+            "Brain_AD/valid/Ungood/img/00124_70.png",
+            "Brain_AD/valid/Ungood/label/00124_70.png",
+            "Brain_AD/valid/Ungood/img/00803_70.png",
         ],
-        {"00003_60": "healthy", "00014_70": "healthy", "00124_70": "lesion"},
+        {
+            "00003_60": "healthy",
+            "00014_70": "healthy",
+            "00124_70": "lesion",
+            "00200_70": "healthy",
+            "00803_70": "lesion",
+        },
     ),
     "medianomaly": (
         [
@@ -198,7 +210,7 @@ def test_cases_and_labels_of_the_tree(tmp_path, name):
     known = set(find_dataset(name).modalities)
     for one in found.values():
         assert set(one.scans) <= known
-        assert all(path.is_file() for path in one.scans.values())
+        assert all(split_part(path)[0].is_file() for path in one.scans.values())
 
 
 def test_masks_sites_splits_and_people(tmp_path):
@@ -215,6 +227,18 @@ def test_masks_sites_splits_and_people(tmp_path):
     assert {visit.subject for visit in visits.values()} == {"BraTS-GLI-00002"}
     camcan = found_in(tmp_path / "camcan", "camcan")["CC110033"]
     assert (camcan.age, camcan.sex) == (24.0, "MALE")
+
+
+def test_the_ten_slices_that_bmad_has_twice_are_test_slices(tmp_path):
+    found = found_in(tmp_path, "bmad")
+    assert "test" in found["00124_70"].scans["FLAIR"].parts
+    assert (found["00014_70"].split, found["00803_70"].split) == ("calibration", None)
+
+
+def test_colours_of_kaggle_3m_are_taken_apart(tmp_path):
+    (case,) = found_in(tmp_path, "kaggle_3m").values()
+    assert case.scans["FLAIR"].name == "TCGA_CS_4941_19960909_1.tif#2"
+    assert case.lesion.name == "TCGA_CS_4941_19960909_1_mask.tif"
 
 
 def test_the_misnamed_mask_of_brats_2020(tmp_path):

@@ -67,8 +67,9 @@ def _pattern(
     label: Label | None = "lesion",
     labels: Mapping[str, Label] = MappingProxyType({}),
     splits: Mapping[str, Split] = MappingProxyType({}),
+    channel: int = 0,
 ) -> Pattern:
-    return Pattern(re.compile(path), kinds, label, labels, splits)
+    return Pattern(re.compile(path), kinds, label, labels, splits, channel)
 
 
 def _brats(year: str, folder: str, steps: str) -> Dataset:
@@ -204,7 +205,7 @@ DATASETS: tuple[Dataset, ...] = (
         "T88_111 pairs to .nii.gz, keeping their names.",
         (
             _pattern(
-                r"(?P<subject>OAS1_\d+)_(?P<session>MR\d+)_mpr_n\d_anon_111_t88_(?P<kind>masked_gfc)\.nii(\.gz)?$",
+                r"(?P<subject>OAS1_\d+)_(?P<session>MR\d+)_mpr_n[\dn]_anon_111_t88_(?P<kind>masked_gfc)\.nii(\.gz)?$",
                 {"masked_gfc": "T1w"},
             ),
         ),
@@ -266,7 +267,8 @@ DATASETS: tuple[Dataset, ...] = (
     ),
     Dataset(
         "bmad",
-        "BMAD Brain_AD: axial FLAIR slices of BraTS 2021, with splits of its own",
+        "BMAD Brain_AD: axial FLAIR slices of BraTS 2021, with splits of its own; ten of its validation slices lie in "
+        "the test folder too and are taken from there, the other lesions of its validation are in no split",
         ("FLAIR",),
         "https://github.com/DorisBao/BMAD",
         "CC BY-NC-SA 4.0",
@@ -279,11 +281,16 @@ DATASETS: tuple[Dataset, ...] = (
                 splits={"": "train"},
             ),
             _pattern(
-                r"(?:test|valid)/(?P<group>good|Ungood)/(?P<kind>img|anomaly_mask|label)/"
-                r"(?P<subject>\d{5})_(?P<session>\d+)\.png$",
+                r"test/(?P<group>good|Ungood)/(?P<kind>img|anomaly_mask|label)/(?P<subject>\d{5})_(?P<session>\d+)\.png$",
                 {"img": "FLAIR", "anomaly_mask": LESION, "label": LESION},
                 labels={"good": "healthy", "Ungood": "lesion"},
                 splits={"good": "test", "Ungood": "test"},
+            ),
+            _pattern(
+                r"valid/(?P<group>good|Ungood)/(?P<kind>img|anomaly_mask|label)/(?P<subject>\d{5})_(?P<session>\d+)\.png$",
+                {"img": "FLAIR", "anomaly_mask": LESION, "label": LESION},
+                labels={"good": "healthy", "Ungood": "lesion"},
+                splits={"good": "calibration"},
             ),
         ),
     ),
@@ -316,13 +323,14 @@ DATASETS: tuple[Dataset, ...] = (
         ("FLAIR",),
         "https://www.kaggle.com/datasets/mateuszbuda/lgg-mri-segmentation",
         "CC BY-NC-SA 4.0",
-        "Download from Kaggle with an account; each .tif holds pre-contrast, FLAIR and post-contrast as colours: save "
-        "the middle one as a grey picture under the same name.",
+        "Download from Kaggle with an account and unpack it; each .tif holds pre-contrast, FLAIR and post-contrast as "
+        "colours, of which the FLAIR is taken: it is the only one that no case lacks.",
         (
             _pattern(
                 r"(?P<subject>TCGA_\w{2}_\w+?_\d{8})/TCGA_\w{2}_\w+?_\d{8}_(?P<session>\d+)(?P<kind>_mask|)\.tif$",
                 {"": "FLAIR", "_mask": LESION},
                 label=None,
+                channel=2,
             ),
         ),
     ),

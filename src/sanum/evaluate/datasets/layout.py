@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sanum.core.errors import CohortError
+from sanum.core.names import with_part
 from sanum.core.records import Label, Split
 
 LESION, BRAIN = "lesion", "brain"
@@ -55,6 +56,7 @@ class Pattern:
         label: of its cases; None where the lesion mask tells.
         labels: of the values of `group`, over `label`.
         splits: of the values of `group`.
+        channel: which channel of a colour picture holds the modality, from 1 on; 0 where files are grey.
     """
 
     path: re.Pattern[str]
@@ -62,6 +64,7 @@ class Pattern:
     label: Label | None = "lesion"
     labels: Mapping[str, Label] = field(default_factory=dict)
     splits: Mapping[str, Split] = field(default_factory=dict)
+    channel: int = 0
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,7 @@ def _add(cases: dict[str, FoundCase], pattern: Pattern, match: re.Match[str], pa
     elif kind == BRAIN:
         case.brain = path
     else:
-        case.scans[kind] = path
+        case.scans[kind] = with_part(path, str(pattern.channel)) if pattern.channel else path
 
 
 def _add_people(folder: Path, people: People, cases: Iterable[FoundCase]) -> None:
