@@ -1,6 +1,7 @@
 """Files appear whole or not at all, whatever happens while they are written."""
 
 import errno
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -65,3 +66,20 @@ def test_nan_is_not_json(tmp_path):
 
 def test_the_hash_of_json_ignores_the_order_of_keys():
     assert json_sha256({"a": 1, "b": 2}) == json_sha256({"b": 2, "a": 1})
+
+
+def test_two_writers_of_one_folder_leave_one_whole_folder(tmp_path):
+    """As when a case runs twice because its first worker was thought dead."""
+    target = tmp_path / "case"
+
+    def write(number):
+        for _ in range(30):
+            with atomic_folder(target) as partial:
+                for name in "ab":
+                    (partial / name).write_text(str(number))
+
+    with ThreadPoolExecutor(3) as pool:
+        for done in [pool.submit(write, number) for number in range(3)]:
+            done.result()
+    assert (target / "a").read_text() == (target / "b").read_text()
+    assert list(tmp_path.iterdir()) == [target]

@@ -1,6 +1,8 @@
-"""Cases run in processes of their own; a dead worker is an error, not a hang."""
+"""Cases run in processes of their own; one that kills its process costs nobody else."""
 
 import os
+import time
+from pathlib import Path
 
 import pytest
 
@@ -16,8 +18,28 @@ def dies(number: int) -> int:
     os._exit(9)
 
 
+def dies_at_two(number: int) -> int:
+    if number == 2:
+        os._exit(9)
+    time.sleep(0.05)
+    return number * number
+
+
+def dies_once(path: Path) -> str:
+    """Leaves its result behind, and the first time dies before it can tell."""
+    if path.exists():
+        return "kept"
+    path.write_text("done")
+    os._exit(9)
+
+
 def refuses(number: int) -> int:
     raise SanumError(f"case {number} is wrong")
+
+
+def minus_one(number: int, reason: str) -> int:
+    assert "died twice" in reason
+    return -1
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -25,8 +47,18 @@ def test_every_item_comes_back_once(workers):
     assert sorted(map_cases(square, [1, 2, 3], workers)) == [(1, 1), (2, 4), (3, 9)]
 
 
-def test_a_worker_that_dies_is_said():
-    with pytest.raises(SanumError, match="worker process died"):
+def test_a_case_that_kills_its_process_is_given_up_and_the_others_go_on():
+    found = sorted(map_cases(dies_at_two, range(6), 2, lost=minus_one))
+    assert found == [(0, 0), (1, 1), (2, -1), (3, 9), (4, 16), (5, 25)]
+
+
+def test_a_case_whose_process_died_is_run_again_and_recorded_once(tmp_path):
+    paths = [tmp_path / name for name in "ab"]
+    assert sorted(map_cases(dies_once, paths, 2)) == [(path, "kept") for path in paths]
+
+
+def test_where_every_case_is_needed_a_death_is_said():
+    with pytest.raises(SanumError, match="given up: its worker process died twice"):
         list(map_cases(dies, [1, 2], 2))
 
 

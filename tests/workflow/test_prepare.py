@@ -1,6 +1,11 @@
 """Preparing a cohort: one bad case stops nobody, and a second run does only what changed."""
 
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -91,3 +96,59 @@ def test_a_full_disk_stops_the_run_and_keeps_what_was_finished(small, tmp_path, 
     monkeypatch.undo()
     assert [row.case for row in Store.open(folder).manifest()] == ["c00"]
     assert statuses(small, folder, workers=1) == {"c00": "kept", "c01": "ready", "c02": "ready"}
+
+
+def test_a_new_split_or_label_is_taken_over_without_another_preparation(small, tmp_path):
+    folder = tmp_path / "prepared"
+    statuses(small, folder, workers=1)
+    small.write_text(small.read_text().replace("train", "test"))
+    assert set(statuses(small, folder, workers=1).values()) == {"kept"}
+    assert {row.split for row in Store.open(folder).manifest()} == {"test"}
+
+
+def test_an_unforeseen_failure_of_one_case_stops_nobody(small, tmp_path, monkeypatch):
+    prepared = verb.prepare_scans
+
+    def breaks(case, preparation):
+        if case.row.case == "c01":
+            raise IndexError("index 7 is out of bounds")
+        return prepared(case, preparation)
+
+    monkeypatch.setattr(verb, "prepare_scans", breaks)
+    folder = tmp_path / "prepared"
+    assert statuses(small, folder, workers=1) == {"c00": "ready", "c01": "failed", "c02": "ready"}
+    reason = Store.open(folder).manifest()[1].reason
+    assert reason.startswith("unforeseen IndexError (index 7 is out of bounds) in test_prepare.py, line")
+
+
+def test_ctrl_c_leaves_a_valid_store_that_the_next_run_goes_on_with(cohort_path, tmp_path):
+    """As a terminal does it: the signal goes to the command and to all its workers."""
+    folder = tmp_path / "prepared"
+    command = [
+        sys.executable,
+        "-m",
+        "sanum",
+        "prepare",
+        str(cohort_path),
+        "--out",
+        str(folder),
+        "--workers",
+        "2",
+    ]
+    run = subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not list(folder.glob("cases/*/case.json")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.killpg(run.pid, signal.SIGINT)
+    _, said = run.communicate(timeout=120)
+    assert run.returncode == 130
+    assert "stopped; what was finished is kept" in said
+    assert "Traceback" not in said
+    store = Store.open(folder)
+    finished = [row.case for row in store.manifest()]
+    assert 1 <= len(finished) < 12
+    assert not list(folder.glob("cases/.partial*"))
+    assert all(store.load(case).mask.any() for case in finished)
+    again = statuses(cohort_path, folder, workers=1)
+    assert sorted(case for case, status in again.items() if status == "kept") == finished
+    assert len(again) == 12

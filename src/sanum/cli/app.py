@@ -36,6 +36,9 @@ from sanum.core.errors import SanumError
 EXIT_ERROR = 2
 """Nothing was done, or the job stopped: the message says why."""
 
+EXIT_STOPPED = 130
+"""What typer makes of Ctrl-C."""
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -95,6 +98,7 @@ def main() -> None:
     except SanumError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(EXIT_ERROR) from None
-    except KeyboardInterrupt:
-        print("stopped; what was finished is kept", file=sys.stderr)
-        raise SystemExit(130) from None
+    except SystemExit as end:
+        if end.code == EXIT_STOPPED:
+            print("stopped; what was finished is kept", file=sys.stderr)
+        raise

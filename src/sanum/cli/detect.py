@@ -23,7 +23,12 @@ def run(
     series: Annotated[
         Optional[str], typer.Option(help="DICOM series by number or UID ending; PATH#NUMBER means the same.")
     ] = None,
-    workers: Annotated[Optional[int], typer.Option(help="Processes; one a core by default.")] = None,
+    workers: Annotated[
+        Optional[int], typer.Option(help="Processes, one a core by default; or jobs of a Slurm cluster.")
+    ] = None,
+    cluster: Annotated[
+        Optional[str], typer.Option(help="Dask scheduler tcp://host:port, or slurm; docs/large_cohorts.md.")
+    ] = None,
 ) -> None:
     """Judge each case: decision, map in the scan's own space, overlays and a report.
 
@@ -38,7 +43,9 @@ def run(
         inputs, tuple(read_header(model)["modalities"]), modality=modality, split=split, series=series
     )
     with progress("detecting", len(rows)) as advance:
-        lines = detect_rows(model, rows, out, workers=workers, on_done=lambda line: advance(line["case"]))
+        lines = detect_rows(
+            model, rows, out, workers=workers, cluster=cluster, on_done=lambda line: advance(line["case"])
+        )
     for line in lines[:50]:
         print(_sentence(line))
     if len(lines) > 50:

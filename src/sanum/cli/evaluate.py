@@ -26,14 +26,20 @@ def run(
         typer.Option("--drop-twins", help="Leave out test cases that look like a case of another split."),
     ] = False,
     workers: Annotated[
-        int | None, typer.Option(help="Processes that measure volumes; one a core by default.")
+        int | None,
+        typer.Option(
+            help="Processes that measure volumes, one a core by default; or jobs of a Slurm cluster."
+        ),
+    ] = None,
+    cluster: Annotated[
+        str | None, typer.Option(help="Dask scheduler tcp://host:port, or slurm; docs/large_cohorts.md.")
     ] = None,
 ) -> None:
     """Score the test split of a store: decisions by healthy scans alone first, best-possible figures last."""
     from sanum.workflow.compare import compare
     from sanum.workflow.evaluate import EvaluateOptions, evaluate
 
-    how = EvaluateOptions(draws, seed, drop_twins, workers)
+    how = EvaluateOptions(draws, seed, drop_twins, workers, cluster)
     result = evaluate(model, prepared, out, options=how)
     for line in result.lines():
         print(line)

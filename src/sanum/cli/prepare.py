@@ -19,7 +19,12 @@ def run(
     setting: Annotated[
         Optional[list[str]], typer.Option("--set", help="Preset setting key=value; repeat it.")
     ] = None,
-    workers: Annotated[Optional[int], typer.Option(help="Processes; one a core by default.")] = None,
+    workers: Annotated[
+        Optional[int], typer.Option(help="Processes, one a core by default; or jobs of a Slurm cluster.")
+    ] = None,
+    cluster: Annotated[
+        Optional[str], typer.Option(help="Dask scheduler tcp://host:port, or slurm; docs/large_cohorts.md.")
+    ] = None,
 ) -> None:
     """Prepare every case of a cohort: resumable, in parallel, a failed case never stops the rest."""
     from sanum.cli.terminal import leave_partial, progress
@@ -34,16 +39,20 @@ def run(
         {"preset": preset, "modalities": modalities, **parse_settings(setting or [])}
     )
     failed: list[CaseOutcome] = []
+    peak_mb = 0
     with progress("preparing", len(table)) as advance:
 
         def show(outcome: CaseOutcome) -> None:
+            nonlocal peak_mb
             advance(outcome.case)
+            peak_mb = max(peak_mb, outcome.peak_mb)
             if outcome.status == "failed":
                 failed.append(outcome)
 
-        manifest = prepare_cohort(table, out, preparation, workers=workers, on_done=show)
+        manifest = prepare_cohort(table, out, preparation, workers=workers, cluster=cluster, on_done=show)
     ready = sum(row.status == "ready" for row in manifest)
     print(f"{out}: {ready} of {len(table)} cases ready; look at them with `sanum check {out}`")
+    print(f"highest memory of a worker: {peak_mb} MB")
     for outcome in failed:
         print(f"FAILED {outcome.case}: {outcome.reason}")
     if failed:

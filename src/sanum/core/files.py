@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -17,6 +18,7 @@ from sanum.core.errors import StorageError
 from sanum.core.names import DICOM_SUFFIXES, SCAN_SUFFIXES
 
 _TEXT_HEADER_BYTES = 2**20
+_ATTEMPTS = 20
 
 
 @contextlib.contextmanager
@@ -47,6 +49,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield a sibling folder to fill; it takes the place of `path` only when the block ends well.
 
+    When two processes do this at a time, the last one's folder stays.
+
     Raises:
         StorageError: the disk is full or the parent folder can't be written.
     """
@@ -58,14 +62,27 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         with _storage_errors(path):
             yield partial
             partial.chmod(0o777 & ~_umask())
-            if path.exists():
-                path.rename(retired)
-            partial.rename(path)
+            _take_place(partial, path, retired)
     finally:
         if retired.exists() and not path.exists():
             retired.rename(path)
         shutil.rmtree(partial, ignore_errors=True)
         shutil.rmtree(retired, ignore_errors=True)
+
+
+def _take_place(partial: Path, path: Path, retired: Path) -> None:
+    """A folder that is not empty can't be replaced in one call, so another process may come between the two."""
+    for attempt in range(_ATTEMPTS):
+        with contextlib.suppress(FileNotFoundError):
+            path.rename(retired)
+        try:
+            partial.rename(path)
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY) or attempt == _ATTEMPTS - 1:
+                raise
+            shutil.rmtree(retired, ignore_errors=True)
+        else:
+            return
 
 
 def write_text(path: Path, text: str) -> None:

@@ -13,6 +13,15 @@ from numpy.typing import NDArray
 from sanum.core.grid import Grid
 from sanum.core.records import Prepared, Source, Step
 
+ARRAYS_A_CASE = 3
+"""Files that an open case maps at most: slices, mask, lesion."""
+
+MOST_OPEN = 10_000
+"""Cases open at once where the limit on files allows more: Linux gives a process 65,530 mapped areas."""
+
+OTHER_FILES = 128
+"""Left to everything else in the process: libraries, logs, other stores."""
+
 
 def save_arrays(folder: Path, prepared: Prepared) -> None:
     """Write `slices.npy` (K, C, I, J) float32, `mask.npy` (K, I, J) and, where there is one, `lesion.npy`."""
@@ -66,6 +75,24 @@ def open_case(folder: Path, case: str, facts: dict[str, Any]) -> Prepared:
         steps=tuple(Step(**step) for step in facts["steps"]),
         lesion=None if lesion is None else lesion.transpose(1, 2, 0),
     )
+
+
+def open_at_once(cases: int) -> int:
+    """How many of so many cases this process may have open: each mapped array holds a file open.
+
+    The limit on open files is raised as far as the system allows where it is too low for all.
+    """
+    try:
+        import resource
+    except ImportError:
+        return min(cases, MOST_OPEN)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < cases * ARRAYS_A_CASE + OTHER_FILES:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    if soft == resource.RLIM_INFINITY:
+        return min(cases, MOST_OPEN)
+    return max(1, min(cases, MOST_OPEN, (soft - OTHER_FILES) // ARRAYS_A_CASE))
 
 
 def _mapped(path: Path, shape: tuple[int, ...], kind: type[Any]) -> NDArray[Any]:

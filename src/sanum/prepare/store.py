@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import dataclasses
-import io
+import functools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, TypeVar, overload
 
 import msgspec
 
 from sanum.core.errors import CohortError, ConfigError
-from sanum.core.files import atomic_folder, write_json, write_text
-from sanum.core.records import Label, Prepared, Split
-from sanum.prepare.case_files import facts_of, open_case, save_arrays
+from sanum.core.files import atomic_folder, write_json
+from sanum.core.records import Prepared
+from sanum.prepare.case_files import facts_of, open_at_once, open_case, save_arrays
+from sanum.prepare.manifest import COLUMNS, Manifest, ManifestRow, write_manifest
 from sanum.prepare.presets import (
     Preparation,
     preparation_from_dict,
@@ -24,32 +23,24 @@ from sanum.prepare.presets import (
     preparation_to_dict,
 )
 
+__all__ = ["COLUMNS", "ManifestRow", "Store", "StoredCases"]
 
-@dataclass(frozen=True, slots=True)
-class ManifestRow:
-    """One case of a store: its cohort fields, and how preparation went.
 
-    Attributes:
-        status: "ready" or "failed".
-        reason: why it failed, else empty.
-        slices: slices with any mask; 0 when failed.
-        seconds: what preparation took.
-    """
+class _Record(msgspec.Struct):
+    """What `case.json` says of a case; without `prepared`, which is read with the case only."""
 
-    case: str
-    subject: str
-    label: Label
-    split: Split | None
-    site: str
-    age: str
-    sex: str
-    status: str
+    status: Literal["ready", "failed"]
     reason: str
     slices: int
     seconds: float
+    row: dict[str, str]
 
 
-COLUMNS = tuple(column.name for column in dataclasses.fields(ManifestRow))
+class _FullRecord(_Record):
+    prepared: dict[str, Any] = {}
+
+
+AnyRecord = TypeVar("AnyRecord", bound=_Record)
 
 
 @dataclass(frozen=True)
@@ -117,7 +108,7 @@ class Store:
 
         Args:
             prepared: the case.
-            row_fields: cohort columns by name; "key" for `is_done`, and "seconds".
+            row_fields: cohort columns by name; "key" for `keeps`, and "seconds".
 
         Raises:
             CohortError: prepared otherwise, or the name can't be a folder name.
@@ -136,7 +127,7 @@ class Store:
             write_json(partial / "case.json", described)
 
     def write_failure(self, case: str, row_fields: Mapping[str, str], reason: str) -> None:
-        """Keep that a case could not be prepared, and why; `is_done` stays False, so the next run tries again.
+        """Keep that a case could not be prepared, and why; `keeps` stays False, so the next run tries again.
 
         Raises:
             CohortError: the name can't be a folder name.
@@ -145,18 +136,26 @@ class Store:
         with atomic_folder(self._folder_of(case)) as partial:
             write_json(partial / "case.json", _described(case, row_fields, "failed", reason, 0))
 
-    def is_done(self, case: str, key: str) -> bool:
-        """Whether the case is ready and was made under the same key.
+    def keeps(self, case: str, key: str, row_fields: Mapping[str, str]) -> bool:
+        """Whether the case is ready and was made under the same key; its cohort columns are brought up to date.
 
         Args:
             case: its name.
-            key: identity of everything that went in; the "key" given to `write`.
+            key: identity of everything that went into its arrays; the "key" given to `write`.
+            row_fields: cohort columns by name, as for `write`.
+
+        Raises:
+            StorageError: the folder can't be written.
         """
         try:
-            described = self._read(case)
+            found = self._read(case, _Record)
         except CohortError:
             return False
-        return bool(described["status"] == "ready" and described["row"].get("key") == key)
+        if found.status != "ready" or found.row.get("key") != key:
+            return False
+        if any(found.row.get(name) != value for name, value in row_fields.items()):
+            self._relabel(case, {**found.row, **row_fields})
+        return True
 
     def load(self, case: str) -> Prepared:
         """One ready case; arrays are memory-mapped and read-only, so nothing is read before it is used.
@@ -164,13 +163,17 @@ class Store:
         Raises:
             CohortError: the case is not there, failed, or its files are damaged; names the case.
         """
-        described = self._read(case)
-        if described["status"] != "ready":
-            raise CohortError(f"{case}: was not prepared: {described['reason']}")
+        found = self._read(case, _FullRecord)
+        if found.status != "ready":
+            raise CohortError(f"{case}: was not prepared: {found.reason}")
         try:
-            return open_case(self._folder_of(case), case, described["prepared"])
+            return open_case(self._folder_of(case), case, found.prepared)
         except (KeyError, TypeError, ValueError, OSError, EOFError) as error:
             raise self._damaged(case, error) from error
+
+    def cases(self, names: Sequence[str]) -> StoredCases:
+        """Ready cases by name, each opened when it is asked for."""
+        return StoredCases(self, names)
 
     def write_manifest(self) -> None:
         """Make `manifest.tsv` anew from every case's `case.json`, ordered by case name.
@@ -179,30 +182,27 @@ class Store:
             CohortError: a case's file is damaged; names the case.
             StorageError: the folder can't be written.
         """
-        text = io.StringIO()
-        writer = csv.writer(text, delimiter="\t", lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for case in sorted(self._cases()):
-            described = self._read(case)
-            values = {**described["row"], **described}
-            writer.writerow([" ".join(str(values.get(name, "")).split()) for name in COLUMNS])
-        write_text(self.folder / "manifest.tsv", text.getvalue())
+        write_manifest(self.folder / "manifest.tsv", (self._cells(case) for case in sorted(self._cases())))
 
-    def manifest(self) -> list[ManifestRow]:
+    def manifest(self) -> Manifest:
         """The rows of `manifest.tsv`, without a look at the cases.
 
         Raises:
             CohortError: the manifest is missing or damaged.
         """
-        path = self.folder / "manifest.tsv"
-        try:
-            with path.open(encoding="utf-8", newline="") as stream:
-                lines = csv.reader(stream, delimiter="\t")
-                if tuple(next(lines, ())) != COLUMNS:
-                    raise ValueError(f"expected the columns {', '.join(COLUMNS)}")
-                return [_manifest_row(line) for line in lines]
-        except (OSError, ValueError, TypeError, IndexError) as error:
-            raise CohortError(f"{path}: missing or damaged ({error}); run `sanum prepare` again") from error
+        return Manifest(self.folder / "manifest.tsv")
+
+    def _cells(self, case: str) -> list[object]:
+        found = self._read(case, _Record)
+        values = {**found.row, **msgspec.structs.asdict(found), "case": case}
+        return [values.get(name, "") for name in COLUMNS]
+
+    def _relabel(self, case: str, row: dict[str, str]) -> None:
+        path = self._folder_of(case) / "case.json"
+        described = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        described["row"] = row
+        described["prepared"]["subject"] = row["subject"]
+        write_json(path, described)
 
     def _cases(self) -> Iterator[str]:
         folder = self.folder / "cases"
@@ -214,17 +214,14 @@ class Store:
             raise CohortError(f"case {case!r}: can't name a folder; use letters, digits, '-', '_' and '.'")
         return self.folder / "cases" / case
 
-    def _read(self, case: str) -> dict[str, Any]:
+    def _read(self, case: str, kind: type[AnyRecord]) -> AnyRecord:
         path = self._folder_of(case) / "case.json"
-        if not path.is_file():
-            raise CohortError(f"{case}: not in {self.folder}; prepare the cohort again")
         try:
-            described = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-            if not isinstance(described["row"], dict) or described["status"] not in ("ready", "failed"):
-                raise ValueError("unknown status")
-        except (OSError, ValueError, KeyError) as error:
+            return msgspec.json.decode(path.read_bytes(), type=kind)
+        except FileNotFoundError as error:
+            raise CohortError(f"{case}: not in {self.folder}; prepare the cohort again") from error
+        except (OSError, ValueError) as error:
             raise self._damaged(case, error) from error
-        return described
 
     def _damaged(self, case: str, error: Exception) -> CohortError:
         where = self._folder_of(case)
@@ -233,21 +230,31 @@ class Store:
         )
 
 
-def _manifest_row(line: list[str]) -> ManifestRow:
-    case, subject, label, split, site, age, sex, status, reason, slices, seconds = line
-    return ManifestRow(
-        case,
-        subject,
-        cast(Label, label),
-        cast(Split, split) if split else None,
-        site,
-        age,
-        sex,
-        status,
-        reason,
-        int(slices),
-        float(seconds),
-    )
+class StoredCases(Sequence[Prepared]):
+    """Cases of a store in an order, for training on more of them than a process may have open at once.
+
+    Those used last stay open, up to what the system allows.
+
+    Args:
+        store: where they lie.
+        names: of ready cases.
+    """
+
+    def __init__(self, store: Store, names: Sequence[str]) -> None:
+        self._store, self._names = store, tuple(names)
+        self._open = functools.lru_cache(open_at_once(len(self._names)))(store.load)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @overload
+    def __getitem__(self, index: int) -> Prepared: ...
+    @overload
+    def __getitem__(self, index: slice) -> StoredCases: ...
+    def __getitem__(self, index: int | slice) -> Prepared | StoredCases:
+        if isinstance(index, slice):
+            return StoredCases(self._store, self._names[index])
+        return self._open(self._names[index])
 
 
 def _described(case: str, row: Mapping[str, str], status: str, reason: str, slices: int) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,9 +74,31 @@ class Slices:
         return images
 
 
-def split_subjects(
-    cases: Sequence[Prepared], share: float, seed: int
-) -> tuple[list[Prepared], list[Prepared]]:
+class Some(Sequence[Prepared]):
+    """Some of the cases, in an order; a case is asked for only when it is used, so that it may stay on disk.
+
+    Args:
+        cases: all of them.
+        numbers: which.
+    """
+
+    def __init__(self, cases: Sequence[Prepared], numbers: Sequence[int]) -> None:
+        self._cases, self._numbers = cases, numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, index: int) -> Prepared: ...
+    @overload
+    def __getitem__(self, index: slice) -> Some: ...
+    def __getitem__(self, index: int | slice) -> Prepared | Some:
+        if isinstance(index, slice):
+            return Some(self._cases, self._numbers[index])
+        return self._cases[self._numbers[index]]
+
+
+def split_subjects(cases: Sequence[Prepared], share: float, seed: int) -> tuple[Some, Some]:
     """Part cases into training and validation, never a subject into both.
 
     With share above 0 and two subjects or more at least one subject validates and at least one trains; a
@@ -87,11 +109,13 @@ def split_subjects(
         share: part of the subjects kept for validation, 0 to below 1.
         seed: decides which; the order of the cases does not.
     """
-    subjects = sorted({case.subject for case in cases})
+    shown = [case.subject for case in cases]
+    subjects = sorted(set(shown))
     count = min(max(1, round(share * len(subjects))), len(subjects) - 1) if share > 0.0 else 0
     chosen = {subjects[n] for n in np.random.default_rng(seed).permutation(len(subjects))[:count]}
-    training = [case for case in cases if case.subject not in chosen]
-    return training, [case for case in cases if case.subject in chosen]
+    training = [number for number, subject in enumerate(shown) if subject not in chosen]
+    validation = [number for number, subject in enumerate(shown) if subject in chosen]
+    return Some(cases, training), Some(cases, validation)
 
 
 def cases_sha256(cases: Sequence[Prepared]) -> str:
@@ -126,10 +150,10 @@ def _usable_slices(case: Prepared) -> NDArray[np.int64]:
 
 
 def _refuse_mixed_sizes(cases: Sequence[Prepared]) -> None:
+    first = cases[0] if cases else None
     for case in cases:
-        first, size = cases[0].voxels.shape[:3], case.voxels.shape[:3]
-        if size != first:
+        if first is not None and case.voxels.shape[:3] != first.voxels.shape[:3]:
             raise TrainingError(
-                f"{case.case}: slices (C, I, J) = {size}, but {cases[0].case} has {first}; "
-                "prepare all training cases with one preset"
+                f"{case.case}: slices (C, I, J) = {case.voxels.shape[:3]}, but {first.case} has "
+                f"{first.voxels.shape[:3]}; prepare all training cases with one preset"
             )

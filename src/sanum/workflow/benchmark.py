@@ -16,10 +16,11 @@ from sanum.core.files import file_sha256, json_sha256, write_json
 from sanum.core.shipped import find_model
 from sanum.prepare.store import Store
 from sanum.workflow.benchmark_tables import write_tables
-from sanum.workflow.evaluate import EvaluateOptions, evaluate, peak_memory_mb
+from sanum.workflow.evaluate import EvaluateOptions, evaluate
 from sanum.workflow.evaluation_files import plain
 from sanum.workflow.executor import map_cases
 from sanum.workflow.fit import fit_and_calibrate, recalibrate
+from sanum.workflow.memory import peak_memory_mb
 
 BASELINE = "intensity"
 """Brightness stands in every table: many published networks do not reach it."""

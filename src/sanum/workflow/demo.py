@@ -21,7 +21,7 @@ from sanum.synthesis.subject import make_subject
 from sanum.workflow.check import check
 from sanum.workflow.detect import detect_rows
 from sanum.workflow.evaluate import evaluate
-from sanum.workflow.executor import default_workers, map_cases
+from sanum.workflow.executor import map_cases
 from sanum.workflow.fit import fit_and_calibrate, recalibrate
 from sanum.workflow.prepare import prepare_cohort
 
@@ -46,7 +46,7 @@ def demo(out: Path, *, seed: int = 0) -> Iterator[str]:
     started = time.perf_counter()
     cohort_path = out / "cohort.tsv"
     plans = list(_plans(out / "scans", seed))
-    rows = sorted((row for _, row in map_cases(_make, plans, default_workers())), key=lambda row: row.case)
+    rows = sorted((row for _, row in map_cases(_make, plans)), key=lambda row: row.case)
     write_cohort(Cohort(cohort_path, tuple(rows), ("T1w",)), cohort_path)
     cohort = read_cohort(cohort_path)
     yield f"made {len(cohort)} subjects from the ICBM152 template: {cohort_path}"

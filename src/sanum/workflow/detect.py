@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import datetime
-import functools
 import io
 import time
 from collections.abc import Callable, Sequence
@@ -19,7 +18,7 @@ from sanum.calibrate.groups import Person
 from sanum.calibrate.judge import control_sentence, judge_findings, judge_slices
 from sanum.calibrate.rules import decide
 from sanum.cohort.table import Row
-from sanum.core.errors import CalibrationError, ScanError
+from sanum.core.errors import CalibrationError, ModelFileError, ScanError, StorageError
 from sanum.core.files import atomic_folder, write_json, write_text
 from sanum.core.records import Calibration, Detection, Finding, MemberMap, Prepared, Provenance, Scan
 from sanum.formats import modality_of, scan_stem, write_map
@@ -27,8 +26,9 @@ from sanum.model import Model, load
 from sanum.prepare.presets import Preparation, Template
 from sanum.prepare.way_back import to_native
 from sanum.workflow.cohort_report import write_cohort_report
-from sanum.workflow.executor import default_workers, map_cases
-from sanum.workflow.prepare import prepare_scans, read_row
+from sanum.workflow.executor import map_cases
+from sanum.workflow.model_cache import cached_model
+from sanum.workflow.prepare import prepare_scans, read_row, reason_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +65,7 @@ class CaseDetection(Detection):
 @dataclass(frozen=True)
 class _Job:
     model_path: Path
+    model_sha256: str
     row: Row
     folder: Path
 
@@ -185,37 +186,69 @@ def detect_rows(
     out: Path,
     *,
     workers: int | None = None,
+    cluster: str | None = None,
     on_done: Callable[[dict[str, Any]], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Judge many cases: one folder a case under `out`, and `detections.tsv` over all of them.
+
+    Args:
+        model_path: calibrated model file.
+        rows: the cases.
+        out: where results go.
+        workers: processes, or jobs of a Slurm cluster; see `executor.map_cases`.
+        cluster: address of a Dask scheduler, or "slurm"; None runs here.
+        on_done: called with the line of each case.
 
     Returns:
         One line a case, as in the table, in the order of `rows`.
 
     Raises:
         ModelFileError: the model can't be loaded.
+        ConfigError: the cluster can't be reached.
         StorageError: `out` can't be written.
     """
-    _loaded(model_path).calibrated()
-    jobs = [_Job(model_path, row, out / row.case) for row in rows]
+    model = load(model_path)
+    model.calibrated()
+    there = model_path.absolute()
+    known = rows if cluster is None else [_absolute(row) for row in rows]
+    jobs = [_Job(there, model.sha256, row, out.absolute() / row.case) for row in known]
     lines: dict[str, dict[str, Any]] = {}
-    for job, line in map_cases(_detect_one, jobs, workers or default_workers()):
+    for job, line in map_cases(_detect_one, jobs, workers, cluster=cluster, lost=_given_up):
         lines[job.row.case] = line
         if on_done is not None:
             on_done(line)
     ordered = [lines[row.case] for row in rows]
     write_text(out / "detections.tsv", _table(ordered))
-    write_cohort_report(out, model=_loaded(model_path).name)
+    write_cohort_report(out, model=model.name)
     return ordered
 
 
-@functools.lru_cache(maxsize=1)
-def _loaded(model_path: Path) -> Model:
-    return load(model_path)
+def _absolute(row: Row) -> Row:
+    """The row as a worker in another folder finds its files."""
+    scans = {name: path.absolute() for name, path in row.scans.items()}
+    brain, lesion = (None if mask is None else mask.absolute() for mask in (row.brain, row.lesion))
+    return replace(row, scans=scans, brain=brain, lesion=lesion)
 
 
 def _detect_one(job: _Job) -> dict[str, Any]:
-    found = detect(_loaded(job.model_path), job.row)
+    """Whatever goes wrong with one case is its own refusal; only a store or model that is wrong ends the run."""
+    started = time.perf_counter()
+    model = cached_model(job.model_path, job.model_sha256)
+    try:
+        found = detect(model, job.row)
+    except (StorageError, ModelFileError):
+        raise
+    except Exception as error:
+        found = _refused(model, job.row, None, reason_of(error), started)
+    return _saved(job, found)
+
+
+def _given_up(job: _Job, reason: str) -> dict[str, Any]:
+    model = cached_model(job.model_path, job.model_sha256)
+    return _saved(job, _refused(model, job.row, None, reason, time.perf_counter()))
+
+
+def _saved(job: _Job, found: CaseDetection) -> dict[str, Any]:
     found.save(job.folder)
     top = found.findings[0] if found.findings else None
     return {

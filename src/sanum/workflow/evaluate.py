@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +13,7 @@ from numpy.typing import NDArray
 import sanum
 from sanum.calibrate.groups import Person
 from sanum.calibrate.rules import decide, p_value, smallest_level
-from sanum.core.errors import CalibrationError, CohortError
+from sanum.core.errors import CalibrationError, CohortError, ConfigError
 from sanum.core.records import MAP_QUANTILES, Calibration, Rule, Summary
 from sanum.evaluate.cases import CaseFigures, Levels, Subject, measure
 from sanum.evaluate.pixels import choose_edges
@@ -24,10 +22,11 @@ from sanum.evaluate.summary import Decided, Evaluation, Outcome, summarize
 from sanum.model import load
 from sanum.prepare.presets import preparation_sha256
 from sanum.prepare.store import ManifestRow, Store
-from sanum.workflow.executor import default_workers, map_cases
+from sanum.workflow.executor import map_cases
 from sanum.workflow.fit import person
 from sanum.workflow.leaks import check_test_split
-from sanum.workflow.maps import Maps, score_cases
+from sanum.workflow.maps import Maps, Scorer, score_cases
+from sanum.workflow.memory import peak_memory_mb
 
 SUMMARIES = {"mean": Summary("mean"), "slice": Summary("slice"), "top 0.5 %": Summary("top", 0.005)}
 """Case scores that every evaluation compares, beside the model's own."""
@@ -53,13 +52,15 @@ class EvaluateOptions:
         draws: bootstrap samples over subjects.
         seed: of the bootstrap and of the pixels that place the bins.
         drop_twins: leave out test cases that look like a case of another split, instead of refusing.
-        workers: processes that measure volumes; one a core by default.
+        workers: processes that measure volumes, one a core by default; or jobs of a Slurm cluster.
+        cluster: address of a Dask scheduler, or "slurm", that scores and measures; None does both here.
     """
 
     draws: int = 1000
     seed: int = 0
     drop_twins: bool = False
     workers: int | None = None
+    cluster: str | None = None
 
 
 def evaluate(
@@ -86,8 +87,13 @@ def evaluate(
     Raises:
         CohortError: no labelled test case, or a leak between splits.
         CalibrationError: the model is not calibrated, or the store was prepared otherwise.
+        ConfigError: the cluster can't be reached, or no folder is given for it.
     """
     how = options or EvaluateOptions(draws, seed)
+    if how.cluster is not None and out is None:
+        raise ConfigError(
+            "--cluster: give --out, a folder that the workers see as well, for the anomaly maps"
+        )
     with tempfile.TemporaryDirectory() as scratch:
         tested, facts = run_test(model_path, prepared, out or Path(scratch), how, on_done=on_done)
     result = replace(summarize(tested, draws=how.draws, seed=how.seed), facts=facts)
@@ -114,7 +120,7 @@ def run_test(
     Raises:
         CohortError, CalibrationError: see `evaluate`.
     """
-    model, store = load(model_path), Store.open(prepared)
+    model, store = load(model_path), Store.open(prepared.absolute())
     calibration = model.calibrated()
     if preparation_sha256(model.preparation) != preparation_sha256(store.preparation):
         raise CalibrationError(f"{prepared}: prepared otherwise than {model_path} demands")
@@ -123,7 +129,8 @@ def run_test(
     rows = [row for row in rows if row.label != "unknown" and row.case not in leaks.dropped]
     if not rows:
         raise CohortError(f"{prepared}: no ready test case labelled healthy or lesion")
-    maps, seconds = score_cases(model, store, rows, folder, on_done=on_done)
+    scorer = Scorer(model_path.absolute(), model, how.workers, how.cluster)
+    maps, seconds = score_cases(scorer, store, rows, folder.absolute(), on_done=on_done)
     tested = _measured(maps, rows, calibration, how)
     facts: dict[str, str | float | int] = {
         "model": model.name,
@@ -138,12 +145,6 @@ def run_test(
         "lookalikes_across_splits": "; ".join(leaks.suspects),
     }
     return tested, facts
-
-
-def peak_memory_mb() -> int:
-    """Highest resident memory of this process so far, in MB."""
-    unit = 1024 if sys.platform == "darwin" else 1
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024 // unit
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,8 +166,9 @@ def _measured(
     first = maps.store.load(rows[0].case)
     levels = _levels(maps, rows, calibration, how.seed)
     jobs = [_Job(maps, row, levels) for row in rows]
-    workers = 1 if int(first.mask.sum()) < SMALL_CASE else how.workers or default_workers()
-    by_case = {job.row.case: done for job, done in map_cases(_measure_one, jobs, workers)}
+    workers = 1 if how.cluster is None and int(first.mask.sum()) < SMALL_CASE else how.workers
+    done = map_cases(_measure_one, jobs, workers, cluster=how.cluster)
+    by_case = {job.row.case: measured for job, measured in done}
     ordered = [by_case[row.case] for row in rows]
     scores = {name: np.array([one.scores[name] for one in ordered]) for name in SUMMARIES}
     own = np.array([maps.load(row.case).summary(calibration.summary) for row in rows])

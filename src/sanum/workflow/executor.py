@@ -1,15 +1,10 @@
-"""Run one function over many cases, in this process or in several."""
+"""Run one function over many cases: in this process, in several, or on a Dask cluster, with the same promises."""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
-
-from sanum.core.errors import SanumError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -21,38 +16,38 @@ def default_workers() -> int:
 
 
 def map_cases(
-    function: Callable[[Item], Result], items: Sequence[Item], workers: int
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    workers: int | None = None,
+    *,
+    cluster: str | None = None,
+    lost: Callable[[Item, str], Result] | None = None,
 ) -> Iterator[tuple[Item, Result]]:
-    """Yield (item, result) as each finishes, in any order.
+    """Yield (item, result) once for each item, as it finishes, in any order.
+
+    An item whose worker process dies is run again, on a cluster as often as Dask allows and then once more alone;
+    so a function may run twice on one item and must leave the same behind as one run does. An item that kills its
+    worker again is given up, and the others go on.
 
     Args:
         function: a module-level function; it turns the failures of one case into a result itself.
-        items: what to run it on; must pickle when `workers` is above 1.
-        workers: processes; 1 runs in this one.
+        items: what to run it on; must pickle. On a cluster, paths in them must be absolute.
+        workers: processes on this machine, one a core by default, 1 runs in this one; or jobs of a Slurm cluster.
+        cluster: address of a Dask scheduler (`tcp://host:port`), or "slurm"; None runs here.
+        lost: gives the result of an item that was given up, from the reason.
 
     Raises:
-        SanumError: raised by the function, or a worker process died. Items that have not begun are dropped.
+        SanumError: raised by the function; or an item was given up and there is no `lost`. Items that have not
+            begun are dropped, those under way are finished.
+        ConfigError: the cluster can't be reached, or its workers run another version of sanum.
     """
-    if workers <= 1 or len(items) <= 1:
-        for item in items:
-            yield item, function(item)
-        return
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(items)), context, initializer=_one_thread_each)
-    try:
-        pending: dict[Future[Result], Item] = {pool.submit(function, item): item for item in items}
-        for done in as_completed(pending):
-            yield pending[done], done.result()
-    except BrokenProcessPool as error:
-        raise SanumError(
-            "a worker process died, most likely for want of memory; run again with fewer --workers, "
-            "finished cases are kept"
-        ) from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    if cluster is not None:
+        from sanum.workflow.cluster import map_on_cluster
 
+        return map_on_cluster(function, items, cluster, workers, lost)
+    count = min(workers or default_workers(), len(items))
+    if count <= 1:
+        return ((item, function(item)) for item in items)
+    from sanum.workflow.processes import map_in_processes
 
-def _one_thread_each() -> None:
-    """Keep libraries that are not imported yet from starting a thread a core in every process."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"):
-        os.environ[name] = "1"
+    return map_in_processes(function, items, count, lost)

@@ -54,7 +54,7 @@ def fit(
     plan = resolve_recipe(recipe, settings or {})
     rows = healthy_rows(store, "train", allow_labels)
     detector = detector_class(plan.detector)(plan.config, store.preparation.channels)
-    cases = [store.load(row.case) for row in rows]
+    cases = store.cases([row.case for row in rows])
     detector.fit(cases, seed=seed, run=run)
     facts = {
         "recipe": recipe,

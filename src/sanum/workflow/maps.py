@@ -13,6 +13,8 @@ from sanum.core.files import atomic_path
 from sanum.core.records import AnomalyMap
 from sanum.model import Model
 from sanum.prepare.store import ManifestRow, Store
+from sanum.workflow.executor import map_cases
+from sanum.workflow.model_cache import cached_model
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,35 @@ class Maps:
         return AnomalyMap(case, values, prepared.grid, self.detector)
 
 
+@dataclass(frozen=True)
+class Scorer:
+    """By what and where cases are scored.
+
+    Attributes:
+        path: absolute path of the model file.
+        model: as loaded from it.
+        jobs: of a Slurm cluster.
+        cluster: see `executor.map_cases`; without one the cases are scored in this process, where the network
+            has all cores.
+    """
+
+    path: Path
+    model: Model
+    jobs: int | None = None
+    cluster: str | None = None
+
+
+@dataclass(frozen=True)
+class _Job:
+    model_path: Path
+    model_sha256: str
+    store: Store
+    case: str
+    map_path: Path
+
+
 def score_cases(
-    model: Model,
+    by: Scorer,
     store: Store,
     rows: Sequence[ManifestRow],
     folder: Path,
@@ -48,7 +77,7 @@ def score_cases(
     """Score cases that have no map yet.
 
     Args:
-        model: fitted.
+        by: the fitted model, and where it runs.
         store: prepared as the model demands.
         rows: cases to score.
         folder: for the maps; those of another detector state lie apart.
@@ -59,17 +88,32 @@ def score_cases(
 
     Raises:
         StorageError: the folder can't be written.
+        ConfigError: the cluster can't be reached.
     """
-    maps = Maps(folder / f"maps-{model.detector.state_sha256()[:12]}", store, model.detector.name)
-    seconds = []
+    detector = by.model.detector
+    maps = Maps(folder / f"maps-{detector.state_sha256()[:12]}", store, detector.name)
+    jobs = []
     for row in rows:
         path = maps.folder / f"{row.case}.npy"
-        if not path.exists():
-            prepared = store.load(row.case)
-            started = time.perf_counter()
-            found = model.detector.score(prepared)
-            seconds.append(time.perf_counter() - started)
-            with atomic_path(path) as partial:
-                np.save(partial, found.values[prepared.mask])
-        on_done(row.case)
+        if path.exists():
+            on_done(row.case)
+        else:
+            jobs.append(_Job(by.path, by.model.sha256, store, row.case, path))
+    seconds = []
+    workers = 1 if by.cluster is None else by.jobs
+    for job, taken in map_cases(_score_one, jobs, workers, cluster=by.cluster):
+        seconds.append(taken)
+        on_done(job.case)
     return maps, float(np.mean(seconds)) if seconds else 0.0
+
+
+def _score_one(job: _Job) -> float:
+    """Write the map of one case; returns the seconds that scoring took."""
+    detector = cached_model(job.model_path, job.model_sha256).detector
+    prepared = job.store.load(job.case)
+    started = time.perf_counter()
+    found = detector.score(prepared)
+    taken = time.perf_counter() - started
+    with atomic_path(job.map_path) as partial:
+        np.save(partial, found.values[prepared.mask])
+    return taken

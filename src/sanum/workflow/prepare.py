@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,19 +14,30 @@ from sanum.core.files import content_sha256, json_sha256
 from sanum.core.names import split_part, with_part
 from sanum.core.records import Prepared, Scan
 from sanum.formats import read_mask, read_scan
+from sanum.prepare.manifest import Manifest
 from sanum.prepare.presets import Preparation, preparation_sha256
-from sanum.prepare.store import ManifestRow, Store
-from sanum.workflow.executor import default_workers, map_cases
+from sanum.prepare.store import Store
+from sanum.workflow.executor import map_cases
+from sanum.workflow.memory import peak_memory_mb
 
 
 @dataclass(frozen=True)
 class CaseOutcome:
-    """How one case fared: "ready", "failed" with the reason, or "kept" from an earlier run."""
+    """How one case fared.
+
+    Attributes:
+        case: its name.
+        status: "ready", "failed", or "kept" from an earlier run.
+        reason: why it failed, else empty.
+        seconds: what it took.
+        peak_mb: highest memory of its worker process so far, in MB; 0 where the process died.
+    """
 
     case: str
     status: str
     reason: str
     seconds: float
+    peak_mb: int
 
 
 @dataclass(frozen=True)
@@ -84,17 +96,20 @@ def prepare_cohort(
     preparation: Preparation,
     *,
     workers: int | None = None,
+    cluster: str | None = None,
     on_done: Callable[[CaseOutcome], None] | None = None,
-) -> list[ManifestRow]:
+) -> Manifest:
     """Prepare every case of a cohort into a store; cases that are done already are kept.
 
-    A case that fails is recorded with its reason and does not stop the others.
+    A case that fails is recorded with its reason and does not stop the others, whatever the failure; only a store
+    that can't be written ends the run. What was finished is kept then, and after Ctrl-C.
 
     Args:
         cohort: the table.
         folder: the store, made when missing.
         preparation: what a model will see.
-        workers: processes; one a core by default.
+        workers: processes, or jobs of a Slurm cluster; see `executor.map_cases`.
+        cluster: address of a Dask scheduler, or "slurm"; None runs here.
         on_done: called after each case.
 
     Returns:
@@ -102,12 +117,13 @@ def prepare_cohort(
 
     Raises:
         CohortError: the folder holds a store of another preparation.
+        ConfigError: the cluster can't be reached.
         StorageError: the store can't be written.
     """
     store = Store.create(folder, preparation)
-    jobs = [_Job(row, preparation, folder) for row in cohort]
+    jobs = [_Job(row, preparation, folder.absolute()) for row in cohort]
     try:
-        for _, outcome in map_cases(_prepare_one, jobs, workers or default_workers()):
+        for _, outcome in map_cases(_prepare_one, jobs, workers, cluster=cluster, lost=_given_up):
             if on_done is not None:
                 on_done(outcome)
     finally:
@@ -116,34 +132,49 @@ def prepare_cohort(
 
 
 def _prepare_one(job: _Job) -> CaseOutcome:
+    """Safe to run twice on one case: the second run finds the first one's result, or replaces it by the same."""
     started = time.perf_counter()
-    store = Store.open(job.folder)
-    fields = _fields(job.row)
+    store, case, fields = Store.open(job.folder), job.row.case, _fields(job.row)
     try:
         key = _content_key(job.row, job.preparation)
-        if store.is_done(job.row.case, key):
-            return CaseOutcome(job.row.case, "kept", "", time.perf_counter() - started)
+        if store.keeps(case, key, fields):
+            return CaseOutcome(case, "kept", "", time.perf_counter() - started, peak_memory_mb())
         prepared = prepare_scans(read_row(job.row, job.preparation.modalities), job.preparation)
         seconds = time.perf_counter() - started
         store.write(prepared, {**fields, "key": key, "seconds": f"{seconds:.2f}"})
-        return CaseOutcome(job.row.case, "ready", "", seconds)
+        return CaseOutcome(case, "ready", "", seconds, peak_memory_mb())
     except StorageError:
         raise
-    except (SanumError, MemoryError) as error:
-        reason = str(error) or type(error).__name__
-        store.write_failure(job.row.case, fields, reason)
-        return CaseOutcome(job.row.case, "failed", reason, time.perf_counter() - started)
+    except Exception as error:
+        reason = reason_of(error)
+        store.write_failure(case, fields, reason)
+        return CaseOutcome(case, "failed", reason, time.perf_counter() - started, peak_memory_mb())
+
+
+def _given_up(job: _Job, reason: str) -> CaseOutcome:
+    Store.open(job.folder).write_failure(job.row.case, _fields(job.row), reason)
+    return CaseOutcome(job.row.case, "failed", reason, 0.0, 0)
+
+
+def reason_of(error: Exception) -> str:
+    """One sentence on why a case failed; an error that sanum did not foresee is named with its place."""
+    if isinstance(error, SanumError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "not enough memory; give fewer --workers"
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"unforeseen {type(error).__name__} ({error}) in {Path(last.filename).name}, line {last.lineno}"
 
 
 def _content_key(row: Row, preparation: Preparation) -> str:
-    """Same input bytes, same cohort fields and same config: nothing to do again."""
-    paths = [row.scans[name] for name in preparation.modalities if name in row.scans]
-    paths += [path for path in (row.brain, row.lesion) if path is not None]
+    """Same input bytes and same config: nothing to do again. Cohort columns are no part of it."""
+    paths = {name: row.scans[name] for name in preparation.modalities if name in row.scans}
+    paths |= {name: path for name, path in (("brain", row.brain), ("lesion", row.lesion)) if path is not None}
     try:
-        hashes = [_part_sha256(path) for path in paths]
+        hashes = {name: _part_sha256(path) for name, path in paths.items()}
     except OSError as error:
         raise SanumError(f"{error.filename}: can't be read ({error.strerror})") from error
-    return json_sha256([preparation_sha256(preparation), hashes, _fields(row)])
+    return json_sha256([preparation_sha256(preparation), hashes])
 
 
 def _part_sha256(path: Path) -> str:
