@@ -6,12 +6,15 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from sanum.cohort.table import read_cohort
 from sanum.core.errors import CohortError, StorageError
+from sanum.prepare import pipeline, step_log
 from sanum.prepare.presets import Slices
 from sanum.prepare.store import Store
 from sanum.workflow import prepare as verb
@@ -109,10 +112,10 @@ def test_a_new_split_or_label_is_taken_over_without_another_preparation(small, t
 def test_an_unforeseen_failure_of_one_case_stops_nobody(small, tmp_path, monkeypatch):
     prepared = verb.prepare_scans
 
-    def breaks(case, preparation):
+    def breaks(case, preparation, kept):
         if case.row.case == "c01":
             raise IndexError("index 7 is out of bounds")
-        return prepared(case, preparation)
+        return prepared(case, preparation, kept)
 
     monkeypatch.setattr(verb, "prepare_scans", breaks)
     folder = tmp_path / "prepared"
@@ -152,3 +155,60 @@ def test_ctrl_c_leaves_a_valid_store_that_the_next_run_goes_on_with(cohort_path,
     again = statuses(cohort_path, folder, workers=1)
     assert sorted(case for case, status in again.items() if status == "kept") == finished
     assert len(again) == 12
+
+
+@pytest.fixture
+def found(monkeypatch):
+    """Cases whose brain was searched for; however fast that was, its result is kept."""
+    searched, find = [], pipeline.find_brain
+
+    def counted(scan, *rest):
+        searched.append(Path(scan.source.path).name[:3])
+        return find(scan, *rest)
+
+    monkeypatch.setattr(step_log, "WORTH_KEEPING", 0.0)
+    monkeypatch.setattr(pipeline, "find_brain", counted)
+    return searched
+
+
+def test_a_changed_setting_redoes_only_what_depends_on_it(small, tmp_path, found):
+    cohort, first, second, fresh = read_cohort(small), tmp_path / "a", tmp_path / "b", tmp_path / "c"
+    wider = replace(SLICES, trim=0.2, size=96)
+    prepare_cohort(cohort, first, SLICES, workers=1)
+    assert sorted(found) == ["c00", "c01", "c02"]
+    prepare_cohort(cohort, second, wider, workers=1, reuse=[first])
+    assert len(found) == 3
+    prepare_cohort(cohort, fresh, wider, workers=1)
+    assert len(found) == 6
+    for case in ("c00", "c01", "c02"):
+        for name in ("slices.npy", "mask.npy"):
+            files = [folder / "cases" / case / name for folder in (second, fresh)]
+            assert files[0].read_bytes() == files[1].read_bytes()
+        reused, made = (Store.open(folder).load(case).steps[0] for folder in (second, fresh))
+        assert reused.facts["kept"]
+        assert {**reused.facts, "seconds": 0} == {**made.facts, "seconds": 0, "kept": True}
+
+
+def test_what_a_kept_step_depends_on_makes_it_again(small, tmp_path, found, monkeypatch):
+    cohort = read_cohort(small)
+    prepare_cohort(cohort, tmp_path / "a", SLICES, workers=1)
+    shutil.copy(small.parent / "c02_T1w.nii.gz", small.parent / "c00_T1w.nii.gz")
+    prepare_cohort(cohort, tmp_path / "b", replace(SLICES, trim=0.1), workers=1, reuse=[tmp_path / "a"])
+    assert len(found) == 3  # the new c00 has the bytes of c02
+    strict = replace(SLICES, brain="given-or-extracted")
+    prepare_cohort(cohort, tmp_path / "c", strict, workers=1, reuse=[tmp_path / "a"])
+    assert len(found) == 5  # c00 and c02 are one file
+    monkeypatch.setattr(verb.sanum, "__version__", "9.9")
+    prepare_cohort(cohort, tmp_path / "d", SLICES, workers=1, reuse=[tmp_path / "a"])
+    assert len(found) == 7
+    with pytest.raises(CohortError, match="no prepared store here"):
+        prepare_cohort(cohort, tmp_path / "e", SLICES, workers=1, reuse=[tmp_path / "nowhere"])
+
+
+def test_a_damaged_kept_step_is_made_again(small, tmp_path, found):
+    cohort = read_cohort(small)
+    prepare_cohort(cohort, tmp_path / "a", SLICES, workers=1)
+    for path in (tmp_path / "a" / "steps").rglob("*.npz"):
+        path.write_bytes(path.read_bytes()[:200])
+    prepare_cohort(cohort, tmp_path / "b", SLICES, workers=1, reuse=[tmp_path / "a"])
+    assert len(found) == 6

@@ -19,6 +19,10 @@ def run(
     setting: Annotated[
         Optional[list[str]], typer.Option("--set", help="Preset setting key=value; repeat it.")
     ] = None,
+    reuse: Annotated[
+        Optional[list[Path]],
+        typer.Option(help="Store whose brain masks and registrations are taken where they fit; repeat it."),
+    ] = None,
     workers: Annotated[
         Optional[int], typer.Option(help="Processes, one a core by default; or jobs of a Slurm cluster.")
     ] = None,
@@ -49,7 +53,15 @@ def run(
             if outcome.status == "failed":
                 failed.append(outcome)
 
-        manifest = prepare_cohort(table, out, preparation, workers=workers, cluster=cluster, on_done=show)
+        manifest = prepare_cohort(
+            table,
+            out,
+            preparation,
+            workers=workers,
+            cluster=cluster,
+            reuse=reuse or (),
+            on_done=show,
+        )
     ready = sum(row.status == "ready" for row in manifest)
     print(f"{out}: {ready} of {len(table)} cases ready; look at them with `sanum check {out}`")
     print(f"highest memory of a worker: {peak_mb} MB")

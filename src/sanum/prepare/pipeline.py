@@ -13,6 +13,7 @@ from sanum.core.records import Prepared, Scan
 from sanum.core.units import Channels, Mask
 from sanum.prepare import quality
 from sanum.prepare.channels import sample, scaled
+from sanum.prepare.kept_steps import KeptSteps
 from sanum.prepare.placing import Place, align_to_template, in_slices, on_template
 from sanum.prepare.presets import Preparation, Slices, Template, preparation_sha256
 from sanum.prepare.step_log import StepLog, about
@@ -30,6 +31,7 @@ def prepare(
     subject: str,
     brain: Scan | None = None,
     lesion: Scan | None = None,
+    kept: KeptSteps | None = None,
 ) -> Prepared:
     """Bring one case onto the model grid, with a single interpolation of each scan.
 
@@ -41,6 +43,7 @@ def prepare(
         brain: mask on the first modality's grid, above 0 = brain; without it the brain is what an extracted scan
             shows, or is estimated within a whole head.
         lesion: marked lesion on the first modality's grid, above 0 = lesion; never used but to evaluate.
+        kept: where results of slow steps are kept and looked for.
 
     Returns:
         Voxels (C, I, J, K) in [0, 1], 0 outside the brain; the steps say what was done and measured.
@@ -50,9 +53,10 @@ def prepare(
             its check, or no slice is left.
         GeometryError: a mask does not lie on the first modality's grid.
     """
-    log = StepLog()
+    log = StepLog(kept)
     ordered = _wanted(scans, config, case)
     first = ordered[0]
+    log.comes_from(first, brain)
     if lesion is not None:
         require_same_grid("lesion mask", lesion, first)
     region = _brain(first, brain, config, log)
@@ -116,11 +120,16 @@ def _brain(first: Scan, given: Scan | None, config: Preparation, log: StepLog) -
     if given is None and isinstance(config, Slices) and not config.needs_brain:
         log("brain_mask", route="whole field")
         return np.ones(first.grid.shape, np.bool_)
-    brain = find_brain(first, given, config.brain, config.modalities[0])
-    log("brain_mask", route=brain.route, **brain.facts)
-    if brain.route == "estimated" and isinstance(config, Slices):
-        align_to_template(first, brain.mask, log)  # only for its checks: is it a brain at all?
-    return brain.mask
+
+    def find() -> Mask:
+        brain = find_brain(first, given, config.brain, config.modalities[0])
+        log("brain_mask", route=brain.route, **brain.facts)
+        return brain.mask
+
+    mask = log.once("brain_mask", [config.brain, config.modalities[0]], find)
+    if log.steps[-1].facts["route"] == "estimated" and isinstance(config, Slices):
+        align_to_template(first, mask, log)  # only for its checks: is it a brain at all?
+    return mask
 
 
 def _without_empty_slices(

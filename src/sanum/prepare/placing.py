@@ -37,6 +37,10 @@ def on_template(first: Scan, region: Mask, config: Template, log: StepLog) -> Pl
 
 def align_to_template(first: Scan, region: Mask, log: StepLog) -> Affine:
     """Scan world to template world; refuses a mask that does not come to lie on the template's brain."""
+    return log.once("align", [], lambda: _aligned(first, region, log))
+
+
+def _aligned(first: Scan, region: Mask, log: StepLog) -> Affine:
     template = icbm152()
     log("template", atlas="ICBM152 2009 nonlinear, as shipped by nilearn", spacing_mm=SPACING_MM)
     grid = _world_box(region, first.grid)

@@ -49,7 +49,8 @@ class Store:
 
     `preparation.json` holds the config and its hash; `cases/<case>/` holds `slices.npy` (K, C, I, J) float32,
     so that a slice is contiguous, `mask.npy` (K, I, J), `lesion.npy` where one was given, and `case.json`;
-    `manifest.tsv` has one row a case and is made anew from the `case.json` files by `write_manifest`.
+    `manifest.tsv` has one row a case and is made anew from the `case.json` files by `write_manifest`; `steps/` keeps
+    brain masks and registrations for later runs.
 
     Attributes:
         folder: where it lies.
@@ -174,6 +175,11 @@ class Store:
     def cases(self, names: Sequence[str]) -> StoredCases:
         """Ready cases by name, each opened when it is asked for."""
         return StoredCases(self, names)
+
+    @property
+    def steps(self) -> Path:
+        """Folder of the results of slow steps, see `kept_steps`; it may be deleted."""
+        return self.folder / "steps"
 
     def write_manifest(self) -> None:
         """Make `manifest.tsv` anew from every case's `case.json`, ordered by case name.

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import sanum
 from sanum.cohort.table import Cohort, Row
 from sanum.core.errors import SanumError, ScanError, StorageError
 from sanum.core.files import content_sha256, json_sha256
 from sanum.core.names import split_part, with_part
 from sanum.core.records import Prepared, Scan
 from sanum.formats import read_mask, read_scan
+from sanum.prepare.kept_steps import KeptSteps
 from sanum.prepare.manifest import Manifest
 from sanum.prepare.presets import Preparation, preparation_sha256
 from sanum.prepare.store import Store
@@ -45,6 +47,7 @@ class _Job:
     row: Row
     preparation: Preparation
     folder: Path
+    reuse: tuple[Path, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,8 +75,8 @@ def read_row(row: Row, modalities: tuple[str, ...]) -> CaseScans:
     return CaseScans(row, scans, brain, lesion)
 
 
-def prepare_scans(case: CaseScans, preparation: Preparation) -> Prepared:
-    """Bring one case onto the model grid.
+def prepare_scans(case: CaseScans, preparation: Preparation, kept: KeptSteps | None = None) -> Prepared:
+    """Bring one case onto the model grid; slow steps are taken from `kept`, where they were done before.
 
     Raises:
         PreparationError: it can't be brought there; the message says why.
@@ -87,6 +90,7 @@ def prepare_scans(case: CaseScans, preparation: Preparation) -> Prepared:
         subject=case.row.subject,
         brain=case.brain,
         lesion=case.lesion,
+        kept=kept,
     )
 
 
@@ -97,6 +101,7 @@ def prepare_cohort(
     *,
     workers: int | None = None,
     cluster: str | None = None,
+    reuse: Sequence[Path] = (),
     on_done: Callable[[CaseOutcome], None] | None = None,
 ) -> Manifest:
     """Prepare every case of a cohort into a store; cases that are done already are kept.
@@ -110,18 +115,20 @@ def prepare_cohort(
         preparation: what a model will see.
         workers: processes, or jobs of a Slurm cluster; see `executor.map_cases`.
         cluster: address of a Dask scheduler, or "slurm"; None runs here.
+        reuse: other stores, whose brain masks and registrations are taken where files and settings are the same.
         on_done: called after each case.
 
     Returns:
         The store's manifest.
 
     Raises:
-        CohortError: the folder holds a store of another preparation.
+        CohortError: the folder holds a store of another preparation, or one of `reuse` is no store.
         ConfigError: the cluster can't be reached.
         StorageError: the store can't be written.
     """
     store = Store.create(folder, preparation)
-    jobs = [_Job(row, preparation, folder.absolute()) for row in cohort]
+    steps = tuple(Store.open(other.absolute()).steps for other in reuse)
+    jobs = [_Job(row, preparation, folder.absolute(), steps) for row in cohort]
     try:
         for _, outcome in map_cases(_prepare_one, jobs, workers, cluster=cluster, lost=_given_up):
             if on_done is not None:
@@ -139,7 +146,8 @@ def _prepare_one(job: _Job) -> CaseOutcome:
         key = _content_key(job.row, job.preparation)
         if store.keeps(case, key, fields):
             return CaseOutcome(case, "kept", "", time.perf_counter() - started, peak_memory_mb())
-        prepared = prepare_scans(read_row(job.row, job.preparation.modalities), job.preparation)
+        kept = KeptSteps(store.steps, job.reuse, sanum.__version__)
+        prepared = prepare_scans(read_row(job.row, job.preparation.modalities), job.preparation, kept)
         seconds = time.perf_counter() - started
         store.write(prepared, {**fields, "key": key, "seconds": f"{seconds:.2f}"})
         return CaseOutcome(case, "ready", "", seconds, peak_memory_mb())
