@@ -39,6 +39,8 @@ docs: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.train_speed
+	$(BIN)/python -m benchmarks.prepare_speed $(SCANS)
+	$(BIN)/python -m benchmarks.store_open
 	test -z "$(MODEL)" || $(BIN)/python -m benchmarks.service_load $(MODEL)
 
 viewer:

@@ -1,12 +1,13 @@
 """Files appear whole or not at all, whatever happens while they are written."""
 
 import errno
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from sanum.core.errors import StorageError
-from sanum.core.files import atomic_folder, atomic_path, json_sha256, write_json
+from sanum.core.files import atomic_folder, atomic_path, json_sha256, remove_partials, write_json
 
 
 def test_a_failed_write_keeps_the_old_file_and_leaves_no_rest(tmp_path):
@@ -83,3 +84,14 @@ def test_two_writers_of_one_folder_leave_one_whole_folder(tmp_path):
             done.result()
     assert (target / "a").read_text() == (target / "b").read_text()
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_what_a_killed_process_left_goes_when_it_is_old_enough(tmp_path):
+    for name in (".partial-old-case", ".partial-new-case", "case"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a").write_text("half")
+    for name in (".partial-old-case", "case"):
+        os.utime(tmp_path / name, (0, 0))
+    remove_partials(tmp_path, 60.0)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".partial-new-case", "case"]
+    remove_partials(tmp_path / "never", 60.0)

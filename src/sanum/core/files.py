@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from sanum.core.names import DICOM_SUFFIXES, SCAN_SUFFIXES
 
 _TEXT_HEADER_BYTES = 2**20
 _ATTEMPTS = 20
+_PARTIAL = ".partial-"
 
 
 @contextlib.contextmanager
@@ -32,7 +34,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     with _storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=".partial-", suffix="-" + path.name, dir=path.parent)
+        descriptor, name = tempfile.mkstemp(prefix=_PARTIAL, suffix="-" + path.name, dir=path.parent)
         os.close(descriptor)
     partial = Path(name)
     try:
@@ -56,7 +58,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     """
     with _storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=".partial-", suffix="-" + path.name, dir=path.parent))
+        partial = Path(tempfile.mkdtemp(prefix=_PARTIAL, suffix="-" + path.name, dir=path.parent))
     retired = partial.with_name(partial.name + ".old")
     try:
         with _storage_errors(path):
@@ -83,6 +85,20 @@ def _take_place(partial: Path, path: Path, retired: Path) -> None:
             shutil.rmtree(retired, ignore_errors=True)
         else:
             return
+
+
+def remove_partials(folder: Path, older_than: float) -> None:
+    """Remove what killed processes left half-written in a folder.
+
+    Args:
+        folder: may be missing.
+        older_than: seconds; younger ones may still be written to.
+    """
+    limit = time.time() - older_than
+    for partial in folder.glob(f"{_PARTIAL}*"):
+        with contextlib.suppress(FileNotFoundError):
+            if partial.stat().st_mtime < limit:
+                shutil.rmtree(partial) if partial.is_dir() else partial.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
 from sanum.core.errors import CohortError, ConfigError
-from sanum.core.files import atomic_folder, write_json
+from sanum.core.files import atomic_folder, remove_partials, write_json
 from sanum.core.records import Prepared
-from sanum.prepare.case_files import facts_of, open_at_once, open_case, save_arrays
+from sanum.prepare.case_files import facts_of, open_case, save_arrays
 from sanum.prepare.manifest import COLUMNS, Manifest, ManifestRow, write_manifest
 from sanum.prepare.presets import (
     Preparation,
@@ -22,8 +21,12 @@ from sanum.prepare.presets import (
     preparation_sha256,
     preparation_to_dict,
 )
+from sanum.prepare.stored_cases import StoredCases
 
-__all__ = ["COLUMNS", "ManifestRow", "Store", "StoredCases"]
+__all__ = ["COLUMNS", "ManifestRow", "Store"]
+
+
+DAY = 86_400.0
 
 
 class _Record(msgspec.Struct):
@@ -174,12 +177,16 @@ class Store:
 
     def cases(self, names: Sequence[str]) -> StoredCases:
         """Ready cases by name, each opened when it is asked for."""
-        return StoredCases(self, names)
+        return StoredCases(self.load, names)
 
     @property
     def steps(self) -> Path:
         """Folder of the results of slow steps, see `kept_steps`; it may be deleted."""
         return self.folder / "steps"
+
+    def remove_partials(self) -> None:
+        """Remove what processes that were killed more than a day ago left half-written; no case is touched."""
+        remove_partials(self.folder / "cases", DAY)
 
     def write_manifest(self) -> None:
         """Make `manifest.tsv` anew from every case's `case.json`, ordered by case name.
@@ -234,33 +241,6 @@ class Store:
         return CohortError(
             f"{case}: {where} is damaged ({error}); delete this folder and prepare the cohort again"
         )
-
-
-class StoredCases(Sequence[Prepared]):
-    """Cases of a store in an order, for training on more of them than a process may have open at once.
-
-    Those used last stay open, up to what the system allows.
-
-    Args:
-        store: where they lie.
-        names: of ready cases.
-    """
-
-    def __init__(self, store: Store, names: Sequence[str]) -> None:
-        self._store, self._names = store, tuple(names)
-        self._open = functools.lru_cache(open_at_once(len(self._names)))(store.load)
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-    @overload
-    def __getitem__(self, index: int) -> Prepared: ...
-    @overload
-    def __getitem__(self, index: slice) -> StoredCases: ...
-    def __getitem__(self, index: int | slice) -> Prepared | StoredCases:
-        if isinstance(index, slice):
-            return StoredCases(self._store, self._names[index])
-        return self._open(self._names[index])
 
 
 def _described(case: str, row: Mapping[str, str], status: str, reason: str, slices: int) -> dict[str, Any]:

@@ -127,6 +127,7 @@ def prepare_cohort(
         StorageError: the store can't be written.
     """
     store = Store.create(folder, preparation)
+    store.remove_partials()
     steps = tuple(Store.open(other.absolute()).steps for other in reuse)
     jobs = [_Job(row, preparation, folder.absolute(), steps) for row in cohort]
     try:
