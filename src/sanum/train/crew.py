@@ -48,10 +48,11 @@ class Crew:
         if self.size == 1:
             return
         import torch
+        from torch import distributed
 
         slopes = [value.grad for value in net.parameters() if value.grad is not None]
         flat = torch.cat([slope.flatten() for slope in slopes]) * share
-        torch.distributed.all_reduce(flat)
+        distributed.all_reduce(flat)
         for slope, summed in zip(slopes, flat.split([slope.numel() for slope in slopes]), strict=True):
             slope.copy_(summed.view_as(slope))
 
