@@ -191,4 +191,4 @@ class TestSeveralModalities:
         with pytest.raises(
             PreparationError, match=r"shows \d+% of the brain in phantom-0.nii.gz, needed 90%"
         ):
-            prepare({"T1w": brain_scan(), "FLAIR": far}, Slices(("T1w", "FLAIR")), **WHO)
+            prepare({"T1w": brain_scan(), "FLAIR": far}, Slices(("T1w", "FLAIR"), coregister=False), **WHO)

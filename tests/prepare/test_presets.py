@@ -48,10 +48,12 @@ def test_every_setting_changes_the_identity():
         "median": 0.4,
         "brain": "given-or-extracted",
         "ct_windows": ("brain",),
+        "coregister": False,
+        "bias": True,
     }
     for preset in PRESETS.values():
         for field in dataclasses.fields(preset):
-            usual = preset(("CT",)) if field.name == "ct_windows" else preset()
+            usual = preset(("T1w", "CT")) if field.name in ("ct_windows", "coregister") else preset()
             changed = dataclasses.replace(usual, **{field.name: others[field.name]})
             assert preparation_sha256(changed) != preparation_sha256(usual), field.name
     assert preparation_sha256(Slices()) != preparation_sha256(Template())

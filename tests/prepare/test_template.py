@@ -105,22 +105,24 @@ def test_a_place_goes_to_the_template_and_back():
     assert np.linalg.norm(scan.grid.to_world(np.argwhere(again)).mean(axis=0) - place) < 1.5
 
 
-def test_a_header_turned_half_round_is_found_out(monkeypatch):
-    """Of several turned starts the one with the highest mutual information wins, not the first that passes."""
-    monkeypatch.setattr(align, "TURNS", ((0, -40.0), (2, 180.0)))
+@pytest.mark.parametrize(("axis", "degrees"), [("z", 180), ("x", 90)])
+def test_a_header_turned_otherwise_is_found_out_and_flagged(axis, degrees):
     scan = subject_scan()
-    affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ scan.grid.affine
+    turn = np.eye(4)
+    turn[:3, :3] = Rotation.from_euler(axis, degrees, degrees=True).as_matrix()
+    affine = turn @ scan.grid.affine
     case = prepare({"T1w": dataclasses.replace(scan, grid=Grid(scan.grid.shape, affine))}, COARSE, **WHO)
     facts = next(step.facts for step in case.steps if step.name == "align")
     assert facts["dice"] > 0.97
-    assert abs(facts["start_turn_degrees"]) == 180.0
+    assert facts["turned_degrees"] > 75
+    assert "left and right" in facts["flags"][0]
     both = case.mask & prepared_subject().mask
     assert both.sum() > 0.99 * case.mask.sum()
     assert np.abs(case.voxels - prepared_subject().voxels)[:, both].mean() < 0.02
 
 
 def test_what_is_no_brain_is_refused(monkeypatch):
-    monkeypatch.setattr(align, "TURNS", ((0, 40.0),))
+    monkeypatch.setattr(align, "STARTS", 1)
     scan = brain_scan()
     box = np.zeros(scan.voxels.shape, np.float32)
     box[8:56, 8:50, 8:56] = np.random.default_rng(0).uniform(100, 200, (48, 42, 48))

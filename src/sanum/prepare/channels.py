@@ -14,7 +14,9 @@ from sanum.prepare.placing import Place
 from sanum.prepare.presets import Preparation, Slices, Template
 from sanum.prepare.step_log import StepLog, about
 from sanum.prepare.steps import scale as scaling
+from sanum.prepare.steps.bias import bias_field
 from sanum.prepare.steps.resample import resample, resample_mask
+from sanum.prepare.together import onto_first
 
 MIN_FIELD = 0.90
 """Least share of the brain that every further modality's field of view must hold."""
@@ -23,26 +25,54 @@ MIN_TO_MAX = (0.0, 100.0)
 """The classic rule's ends, as percentiles."""
 
 
-def sample(ordered: list[Scan], place: Place, log: StepLog) -> tuple[Channels, Mask]:
-    """Every modality on the model grid, in one interpolation each, and the brain that all of them show."""
+def sample(ordered: list[Scan], place: Place, config: Preparation, log: StepLog) -> tuple[Channels, Mask]:
+    """Every modality on the model grid, in one interpolation each, and the brain that all of them show.
+
+    A scan on another grid than the first is registered to it, where `config` wants that; then one affine serves all.
+
+    Raises:
+        PreparationError: a further scan can't be laid on the first, or shows too little of the brain.
+    """
     first = ordered[0]
     channels: list[Volume] = []
     mask = np.ones(place.grid.shape, np.bool_)
     for scan in ordered:
         same = scan.grid.same_as(first.grid)
-        region = place.region if same else resample_mask(place.region, first.grid, scan.grid, np.eye(4))
-        values, inside = resample(scan.voxels, region, scan.grid, place.grid, place.to_model)
+        to_first = np.eye(4)
+        if config.coregister and not same:
+            to_first = onto_first(scan, first, place.region, log)
+        from_first = np.linalg.inv(to_first).astype(np.float64)
+        region = place.region if same else resample_mask(place.region, first.grid, scan.grid, from_first)
+        values, inside = resample(scan.voxels, region, scan.grid, place.grid, place.to_model @ to_first)
         if scan is not first:
             _require_field(scan, first, inside, mask)
         mask &= inside
-        channels.append(values)
         log(
             "resample",
             file=scan.source.path,
             same_grid=same,
             spacing=[round(s, 3) for s in place.grid.spacing],
         )
+        channels.append(values)
     return np.stack(channels), mask
+
+
+def evened(
+    ordered: list[Scan], sampled: Channels, mask: Mask, place: Place, config: Preparation, log: StepLog
+) -> Channels:
+    """Every MRI scan without its coil's shading, where `config` wants that; values with a unit stay as they are."""
+    if not isinstance(config, Template) or not config.bias:
+        return sampled
+    voxels = sampled.copy()
+    for name, scan, values in zip(config.modalities, ordered, voxels, strict=True):
+        if TABLE[name].windows:
+            continue
+        with about(scan):
+            field = bias_field(values, mask, place.grid)
+        values /= field
+        low, high = np.percentile(field[mask], (2, 98))
+        log("bias", file=scan.source.path, by="N4", strength=round(float(high / low), 3))
+    return voxels
 
 
 def _require_field(scan: Scan, first: Scan, inside: Mask, mask: Mask) -> None:

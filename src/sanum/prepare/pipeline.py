@@ -12,7 +12,7 @@ from sanum.core.grid import Grid
 from sanum.core.records import Prepared, Scan
 from sanum.core.units import Channels, Mask
 from sanum.prepare import quality
-from sanum.prepare.channels import sample, scaled
+from sanum.prepare.channels import evened, sample, scaled
 from sanum.prepare.kept_steps import KeptSteps
 from sanum.prepare.placing import Place, align_to_template, in_slices, on_template
 from sanum.prepare.presets import Preparation, Slices, Template, preparation_sha256
@@ -65,7 +65,8 @@ def prepare(
         if isinstance(config, Template)
         else in_slices(first, region, config, log)
     )
-    sampled, mask = sample(ordered, place, log)
+    sampled, mask = sample(ordered, place, config, log)
+    sampled = evened(ordered, sampled, mask, place, config, log)
     voxels = scaled(ordered, sampled, mask, config, log)
     if isinstance(config, Template):
         with about(scans.get("T1w", first)):
@@ -127,7 +128,7 @@ def _brain(first: Scan, given: Scan | None, config: Preparation, log: StepLog) -
         return brain.mask
 
     mask = log.once("brain_mask", [config.brain, config.modalities[0]], find)
-    if log.steps[-1].facts["route"] == "estimated" and isinstance(config, Slices):
+    if log.steps[-1].facts["route"] == "estimated" and isinstance(config, Slices) and not first.is_image:
         align_to_template(first, mask, log)  # only for its checks: is it a brain at all?
     return mask
 

@@ -17,6 +17,9 @@ from sanum.prepare.steps import scale as scaling
 from sanum.prepare.steps.resample import resample
 from sanum.prepare.template import SPACING_MM, icbm152, model_grid
 
+USUAL_TURN_DEGREES = 45.0
+"""Heads in scanners lie straighter than this, so that a larger turn means a wrong header."""
+
 RIM_MM = 8.0
 """Dark border kept around the brain for registration."""
 
@@ -43,7 +46,7 @@ def align_to_template(first: Scan, region: Mask, log: StepLog) -> Affine:
 def _aligned(first: Scan, region: Mask, log: StepLog) -> Affine:
     template = icbm152()
     log("template", atlas="ICBM152 2009 nonlinear, as shipped by nilearn", spacing_mm=SPACING_MM)
-    grid = _world_box(region, first.grid)
+    grid = world_box(region, first.grid, RIM_MM)
     voxels, mask = resample(first.voxels, region, first.grid, grid, np.eye(4))
     fixed = align.Brain(template.t1 * template.brain, template.brain, template.grid)
     with about(first):
@@ -54,16 +57,28 @@ def _aligned(first: Scan, region: Mask, log: StepLog) -> Affine:
         mutual_information=round(found.metric, 4),
         dice=round(found.dice, 4),
         determinant=round(found.determinant, 4),
-        start_turn_degrees=found.turn[1],
+        start_turn_degrees=found.start_degrees,
+        turned_degrees=round(found.turned_degrees, 1),
+        flags=_turn_flags(found.turned_degrees),
         to_template=found.to_template.tolist(),
     )
     return found.to_template
 
 
-def _world_box(region: Mask, grid: Grid) -> Grid:
-    """Grid along the world axes at the template's spacing, around a mask and its dark border."""
+def _turn_flags(degrees: float) -> list[str]:
+    """A head that lies far from what its header says: whoever wrote it may have mixed up the sides, too."""
+    if degrees < USUAL_TURN_DEGREES:
+        return []
+    return [
+        f"the head lies turned by {degrees:.0f}° from what the header says; the header may be wrong about left and "
+        "right, too, and no picture of a brain tells that surely"
+    ]
+
+
+def world_box(region: Mask, grid: Grid, rim: float) -> Grid:
+    """Grid along the world axes at the template's spacing, around a mask and `rim` mm more on each side."""
     world = grid.to_world(np.argwhere(region))
-    low, high = world.min(axis=0) - RIM_MM, world.max(axis=0) + RIM_MM
+    low, high = world.min(axis=0) - rim, world.max(axis=0) + rim
     affine = np.diag([SPACING_MM, SPACING_MM, SPACING_MM, 1.0])
     affine[:3, 3] = low
     i, j, k = (int(n) for n in np.ceil((high - low) / SPACING_MM) + 1)

@@ -40,6 +40,8 @@ class Slices:
             head; "given-or-extracted" refuses whole heads.
         ct_windows: windows of CT in Hounsfield units, one channel each, by their names in `core.modalities`; none
             scales CT like MRI, for pictures of CT that hold grey levels.
+        coregister: whether a volume on another grid than the case's first is registered to it; otherwise the headers
+            are trusted.
 
     With scaling="minmax" and crop="full" this is the classic rule to the letter, and needs no brain mask.
     It has the letter's faults: a wide field of view can drop every slice, and a scan with negative values
@@ -59,6 +61,7 @@ class Slices:
     margin: float = 0.03
     brain: BrainSource = "auto"
     ct_windows: tuple[str, ...] = CT_WINDOWS
+    coregister: bool = True
 
     def __post_init__(self) -> None:
         _check_modalities(self.modalities)
@@ -93,6 +96,9 @@ class Template:
             head; "given-or-extracted" refuses whole heads.
         ct_windows: windows of CT in Hounsfield units, one channel each, by their names in `core.modalities`; none
             scales CT like MRI, for pictures of CT that hold grey levels.
+        coregister: whether a volume on another grid than the case's first is registered to it; otherwise the headers
+            are trusted.
+        bias: whether N4 evens out the coil's shading of MRI scans.
 
     Raises:
         ValueError: a setting out of range.
@@ -104,6 +110,8 @@ class Template:
     median: float = 0.5
     brain: BrainSource = "auto"
     ct_windows: tuple[str, ...] = CT_WINDOWS
+    coregister: bool = True
+    bias: bool = False
 
     def __post_init__(self) -> None:
         _check_modalities(self.modalities)
@@ -148,13 +156,18 @@ def preparation_sha256(preparation: Preparation) -> str:
     """Identity of a preparation: two with one hash give a model the same picture of a scan.
 
     A setting that came later counts only where it changes the picture, so that models and stores made before stay
-    valid: `brain` where it restricts, `ct_windows` where there is CT.
+    valid: `brain` where it restricts, `ct_windows` where there is CT, `coregister` where there are several
+    modalities, `bias` where it is on.
     """
     values = to_dict(preparation)
     if preparation.brain == "auto":
         del values["brain"]
     if "CT" not in preparation.modalities:
         del values["ct_windows"]
+    if len(preparation.modalities) == 1:
+        del values["coregister"]
+    if not values.get("bias", True):
+        del values["bias"]
     return json_sha256({"kind": type(preparation).__name__, **values})
 
 

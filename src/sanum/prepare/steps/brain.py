@@ -8,8 +8,15 @@ from typing import Any, Literal
 from sanum.core.records import Scan
 from sanum.core.units import Mask
 from sanum.prepare.presets import BrainSource
-from sanum.prepare.steps.brain_mask import extracted_brain, facts_of_mask, find_extracted, given_brain
+from sanum.prepare.steps.brain_mask import (
+    evidence_of_extraction,
+    extracted_brain,
+    facts_of_mask,
+    find_extracted,
+    given_brain,
+)
 from sanum.prepare.steps.head import estimated_brain
+from sanum.prepare.steps.picture_brain import picture_brain
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +38,7 @@ def find_brain(scan: Scan, given: Scan | None, source: BrainSource, modality: st
     Args:
         scan: where it is wanted.
         given: a mask on the scan's grid, above 0 = brain.
-        source: whether a whole head may be estimated; a picture never is.
+        source: whether the brain of a whole head may be estimated.
         modality: BIDS suffix of the scan.
 
     Raises:
@@ -45,6 +52,9 @@ def find_brain(scan: Scan, given: Scan | None, source: BrainSource, modality: st
     extracted = find_extracted(scan)
     if extracted is not None:
         return _known(scan, extracted, "extracted")
+    if scan.is_image:
+        mask, told = picture_brain(scan.voxels, scan.source.path)
+        return Brain(mask, "estimated", {"px": int(mask.sum()), **told})
     mask, told = estimated_brain(scan, modality)
     known = _known(scan, mask, "estimated")
     flags = [*known.facts["flags"], *told["flags"]]
@@ -52,4 +62,7 @@ def find_brain(scan: Scan, given: Scan | None, source: BrainSource, modality: st
 
 
 def _known(scan: Scan, mask: Mask, route: Literal["given", "extracted", "estimated"]) -> Brain:
-    return Brain(mask, route, {"px": int(mask.sum())} if scan.is_image else facts_of_mask(mask, scan.grid))
+    facts = {"px": int(mask.sum())} if scan.is_image else facts_of_mask(mask, scan.grid)
+    if route == "extracted":
+        facts |= evidence_of_extraction(scan, mask)
+    return Brain(mask, route, facts)

@@ -60,6 +60,10 @@ def extracted_brain(scan: Scan) -> Mask:
         PreparationError: the scan is not brain-extracted.
     """
     brain = find_extracted(scan)
+    if brain is None and scan.is_image:
+        raise PreparationError(
+            f"{scan.source.path}: no brain mask given and the picture has no clear background; {ADVICE}"
+        )
     if brain is None:
         shown = float((scan.voxels != _background(scan.voxels)[0]).sum()) * scan.grid.voxel_ml
         raise PreparationError(
@@ -73,7 +77,7 @@ def find_extracted(scan: Scan) -> Mask | None:
     """The largest piece of a scan that shows a brain and nothing else, with enclosed holes filled; else None.
 
     Raises:
-        PreparationError: a picture that shows nothing, or has no clear background.
+        PreparationError: a picture that shows nothing.
     """
     background, clear = _background(scan.voxels)
     tissue = scan.voxels != background
@@ -86,6 +90,23 @@ def find_extracted(scan: Scan) -> Mask | None:
     brain = filled(largest)
     brain_ml = float(brain.sum()) * scan.grid.voxel_ml
     return brain if share >= ONE_PIECE and BRAIN_ML[0] <= brain_ml <= BRAIN_ML[1] else None
+
+
+def evidence_of_extraction(scan: Scan, brain: Mask) -> dict[str, Any]:
+    """Why a scan is taken for an extracted brain, for a person to check.
+
+    Returns:
+        The background value, the share of the field's outer voxels that hold exactly it, and the share of all other
+        voxels that lies within the brain's one piece.
+    """
+    background, clear = _background(scan.voxels)
+    tissue = scan.voxels != background
+    within = float((tissue & brain).sum() / max(int(tissue.sum()), 1))
+    return {
+        "background": round(background, 4),
+        "clear_border": round(clear, 4),
+        "one_piece": round(within, 4),
+    }
 
 
 def facts_of_mask(mask: Mask, grid: Grid) -> dict[str, Any]:
@@ -127,16 +148,11 @@ def require_same_grid(name: str, mask: Scan, scan: Scan) -> None:
         )
 
 
-def _image_brain(scan: Scan, tissue: Mask, clear: float) -> Mask:
+def _image_brain(scan: Scan, tissue: Mask, clear: float) -> Mask | None:
     background = 1.0 - float(tissue.mean())
     if background > 1.0 - IMAGE_TISSUE:
         raise PreparationError(f"{scan.source.path}: the picture is empty ({background:.1%} background)")
-    if background < IMAGE_BACKGROUND or clear < CLEAR_BORDER:
-        raise PreparationError(
-            f"{scan.source.path}: no brain mask given and the picture has no clear background "
-            f"({background:.0%} of its pixels, {clear:.0%} of its border); {ADVICE}"
-        )
-    return filled(tissue)
+    return None if background < IMAGE_BACKGROUND or clear < CLEAR_BORDER else filled(tissue)
 
 
 def _background(voxels: NDArray[Any]) -> tuple[float, float]:
