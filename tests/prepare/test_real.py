@@ -127,6 +127,29 @@ def test_flair_given_as_t1w_is_refused(real_data):
         prepare({"T1w": flair}, Template(), case="c", subject="s")
 
 
+def test_a_patient_who_moved_between_t1w_and_flair_is_brought_back(real_data):
+    t1 = read(real_data / "nichart/Subj5_T1w.nii.gz")
+    flair = read(real_data / "nichart/Subj5_FLAIR.nii.gz")
+    labels = read(real_data / "nichart/Subj5_T1w_labels.nii.gz")
+    case = prepare(
+        {"T1w": t1, "FLAIR": flair}, Template(("T1w", "FLAIR")), brain=labels, case="c", subject="s"
+    )
+    facts = next(step.facts for step in case.steps if step.name == "coregister")
+    assert 11 < facts["shift_mm"] < 14
+    assert facts["mutual_information"] > 4 * facts["mutual_information_before"]
+
+
+def test_a_quarter_turn_of_the_header_is_found_out(real_data):
+    scan = read(real_data / "oasis/1001_T1w.nii.gz")
+    pitch = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
+    turned = dataclasses.replace(scan, grid=Grid(scan.grid.shape, pitch @ scan.grid.affine))
+    case = prepare({"T1w": turned}, Template(), case="c", subject="s")
+    facts = next(step.facts for step in case.steps if step.name == "align")
+    assert facts["dice"] > 0.95
+    assert facts["turned_degrees"] > 60
+    assert "left and right" in facts["flags"][0]
+
+
 def test_the_literal_rule_drops_every_slice_of_this_scanner(real_data):
     """Its field of view is so wide that even the fullest slice is more than 70 % background."""
     scan = read(real_data / "ds002748/sub-04/anat/sub-04_T1w.nii.gz")

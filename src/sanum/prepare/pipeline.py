@@ -13,6 +13,7 @@ from sanum.core.records import Prepared, Scan
 from sanum.core.units import Channels, Mask
 from sanum.prepare import quality
 from sanum.prepare.channels import evened, sample, scaled
+from sanum.prepare.contrast import contrast_flags
 from sanum.prepare.kept_steps import KeptSteps
 from sanum.prepare.placing import Place, align_to_template, in_slices, on_template
 from sanum.prepare.presets import Preparation, Slices, Template, preparation_sha256
@@ -70,7 +71,9 @@ def prepare(
     voxels = scaled(ordered, sampled, mask, config, log)
     if isinstance(config, Template):
         with about(scans.get("T1w", first)):
-            log("quality", **quality.check(voxels, mask, place.grid, config.channels))
+            facts = quality.check(voxels, mask, place.grid, config.channels)
+        medians = {name: facts[name] for name in config.channels}
+        log("quality", **facts, flags=contrast_flags(medians))
     else:
         voxels, mask, place = _without_empty_slices(voxels, mask, place, config, first, log)
     prepared = Prepared(

@@ -74,6 +74,6 @@ def test_a_lab_can_forbid_estimates(estimates):
 def test_a_picture_never_goes_through_the_network(estimates):
     full = np.random.default_rng(0).random((40, 50, 1)).astype(np.float32)
     scan = Scan(full, Grid(full.shape, np.eye(4)), None, Source("a.png", ""), is_image=True)
-    with pytest.raises(PreparationError, match="a.png: the picture is empty"):
+    with pytest.raises(PreparationError, match=r"a\.png: the picture is empty"):
         find_brain(scan, None, "auto", "FLAIR")
     assert estimates == []
