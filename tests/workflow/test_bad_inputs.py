@@ -106,7 +106,8 @@ def outcome(tmp_path_factory):
     sound = root / "sound"
     sound.mkdir()
     rows.append(row("sound", volume(sound)))
-    manifest = prepare_cohort(Cohort(root / "cohort.tsv", tuple(rows), ("T1w",)), root / "store", Slices(brain="given-or-extracted"), workers=1)
+    cohort = Cohort(root / "cohort.tsv", tuple(rows), ("T1w",))
+    manifest = prepare_cohort(cohort, root / "store", Slices(brain="given-or-extracted"), workers=1)
     shutil.rmtree(sound)
     return {one.case: one for one in manifest}, root / "store"
 
