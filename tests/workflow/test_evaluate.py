@@ -44,6 +44,26 @@ def test_maps_are_kept_and_taken_again(model_path, store, tmp_path):
     assert again.pixels == first.pixels
 
 
+def test_distances_in_the_latent_space_where_there_is_one(model_path, store, tmp_path, monkeypatch):
+    import torch
+
+    from sanum.detectors.intensity import Intensity
+
+    evaluate(model_path, store.folder, tmp_path / "without", draws=5)
+    assert not (tmp_path / "without" / "latent.svg").exists()
+    monkeypatch.setattr(Intensity, "context", 0, raising=False)
+    looks = lambda self, windows: [torch.stack([w.std(dim=(1, 2, 3)) for w in windows])[:, :, None, None]]  # noqa: E731
+    monkeypatch.setattr(Intensity, "levels", looks, raising=False)
+    found = evaluate(model_path, store.folder, tmp_path / "with", draws=5)
+    assert found.case_auroc["latent distance"].value == 1.0
+    header, *lines = (tmp_path / "with" / "cases.tsv").read_text().splitlines()
+    place = header.split("\t").index("latent_distance")
+    far = {line.split("\t")[2]: float(line.split("\t")[place]) for line in lines}
+    assert far["lesion"] > far["healthy"]
+    assert "latent space" in (tmp_path / "with" / "evaluation.html").read_text()
+    assert "lesion cases, unmarked" in (tmp_path / "with" / "voxels.svg").read_text()
+
+
 def copied(store: Store, folder) -> Store:
     shutil.copytree(store.folder, folder)
     return Store.open(folder)

@@ -50,6 +50,7 @@ class Outcome:
         edges: of the pixel bins.
         sweep: thresholds of the lesion-wise curve.
         is_image: sizes are pixels.
+        latent_distances: (cases,) to held-out healthy cases in the model's latent space; None where it has none.
     """
 
     cases: Sequence[CaseFigures]
@@ -60,6 +61,7 @@ class Outcome:
     edges: NDArray[np.float32]
     sweep: NDArray[np.float64]
     is_image: bool
+    latent_distances: NDArray[np.float64] | None = None
 
     @property
     def lesion(self) -> NDArray[np.bool_]:
@@ -159,7 +161,7 @@ class Evaluation:
         lesion: number of lesion cases.
         subjects: number of subjects.
         decisions: at thresholds from healthy scans alone; the model's own rule first.
-        case_auroc: AUROC of cases by case summary.
+        case_auroc: AUROC of cases by case summary, and by latent distance where the model has a latent space.
         slice_auroc: AUROC of axial slices by slice summary; empty for images, whose cases are slices.
         pixels: None where no voxel is marked.
         lesions: None where no voxel is marked.
@@ -254,7 +256,7 @@ def summarize(tested: Outcome, *, draws: int, seed: int) -> Evaluation:
         decisions=[_decision(tested, one) for one in tested.decided],
         case_auroc={
             name: value
-            for name, scores in tested.scores.items()
+            for name, scores in _case_scores(tested).items()
             if (value := _auroc(scores, lesion, weights)) is not None
         },
         slice_auroc={} if tested.is_image else _slice_auroc(tested, weights),
@@ -267,6 +269,16 @@ def summarize(tested: Outcome, *, draws: int, seed: int) -> Evaluation:
         draws=draws,
         seed=seed,
     )
+
+
+LATENT = "latent distance"
+"""Name of the case score by distance in the latent space."""
+
+
+def _case_scores(tested: Outcome) -> dict[str, NDArray[np.float64]]:
+    if tested.latent_distances is None:
+        return tested.scores
+    return {**tested.scores, LATENT: tested.latent_distances}
 
 
 def _decision(tested: Outcome, one: Decided) -> DecisionFigures:

@@ -147,9 +147,14 @@ def roc_svg(scores: NDArray[np.float64], lesion: NDArray[np.bool_], area: str) -
     return svg(figure)
 
 
-def score_figure(scores: NDArray[np.float64], lesion: NDArray[np.bool_], threshold: float | None) -> bytes:
+def score_figure(
+    scores: NDArray[np.float64],
+    lesion: NDArray[np.bool_],
+    threshold: float | None,
+    label: str = "case score",
+) -> bytes:
     """Distributions of healthy and lesion case scores as SVG, each summing to one."""
-    figure, axes = chart("case score", "share of cases", (6.0, 3.6))
+    figure, axes = chart(label, "share of cases", (6.0, 3.6))
     bins = np.linspace(scores.min(), max(scores.max(), scores.min() + 1e-9), 31)
     for chosen, colour, name in ((~lesion, HEALTHY, "healthy"), (lesion, LESION, "lesion")):
         count = int(chosen.sum())
@@ -167,5 +172,25 @@ def score_figure(scores: NDArray[np.float64], lesion: NDArray[np.bool_], thresho
         axes.axvline(
             threshold, color="black", linestyle="--", linewidth=1.2, label=f"threshold {threshold:.4g}"
         )
+    axes.legend(frameon=False, fontsize=8)
+    return svg(figure)
+
+
+def voxel_figure(edges: NDArray[np.float32], counts: Sequence[tuple[str, NDArray[np.float64]]]) -> bytes:
+    """Share of voxels above each map value as SVG, on a logarithmic axis: what tells groups apart is in the tail.
+
+    Args:
+        edges: (B - 1,) ascending map values.
+        counts: name and voxels in each of the B bins that the edges make, lowest first; empty groups are left out.
+    """
+    figure, axes = chart("map value", "share of voxels above", (6.0, 3.8))
+    styles = zip((HEALTHY, OKABE_ITO[2], LESION), ("-", "--", "-."), strict=True)
+    for (name, voxels), (colour, dash) in zip(counts, styles, strict=False):
+        total = voxels.sum()
+        if total > 0:
+            above = np.cumsum(voxels[::-1])[::-1][1:] / total
+            shown = above > 0
+            axes.plot(edges[shown], above[shown], dash, color=colour, label=f"{name} ({total:.3g})")
+    axes.set_yscale("log")
     axes.legend(frameon=False, fontsize=8)
     return svg(figure)

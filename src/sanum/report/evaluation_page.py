@@ -10,6 +10,8 @@ from sanum.report import page
 
 TITLES = {
     "scores.svg": "Case scores of healthy and lesion cases",
+    "voxels.svg": "Map values of healthy cases, and of marked and unmarked voxels of lesion cases",
+    "latent.svg": "Distance of each case to held-out healthy cases in the model's latent space",
     "roc.svg": "Healthy and lesion cases told apart by their score",
     "p-values.svg": "Conformal p-values of healthy test cases; they should follow the diagonal",
     "froc.svg": "Lesions found against false findings a case",

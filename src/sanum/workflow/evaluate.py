@@ -24,6 +24,7 @@ from sanum.prepare.presets import preparation_sha256
 from sanum.prepare.store import ManifestRow, Store
 from sanum.workflow.executor import map_cases
 from sanum.workflow.fit import person
+from sanum.workflow.latents import distances
 from sanum.workflow.leaks import check_test_split
 from sanum.workflow.maps import Maps, Scorer, score_cases
 from sanum.workflow.memory import peak_memory_mb
@@ -131,7 +132,9 @@ def run_test(
         raise CohortError(f"{prepared}: no ready test case labelled healthy or lesion")
     scorer = Scorer(model_path.absolute(), model, how.workers, how.cluster)
     maps, seconds = score_cases(scorer, store, rows, folder.absolute(), on_done=on_done)
-    tested = _measured(maps, rows, calibration, how)
+    tested = replace(
+        _measured(maps, rows, calibration, how), latent_distances=distances(model, store, rows, folder)
+    )
     facts: dict[str, str | float | int] = {
         "model": model.name,
         "model_sha256": model.sha256,

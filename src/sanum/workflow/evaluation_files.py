@@ -32,10 +32,22 @@ def write_evaluation(result: Evaluation, tested: Outcome, out: Path) -> None:
 
 def figures(result: Evaluation, tested: Outcome) -> dict[str, bytes]:
     """The figures as SVG by file name; one that the test set has no answer to is left out."""
-    from sanum.report.curves import froc_figure, p_value_figure, roc_svg, score_figure
+    from sanum.report.curves import froc_figure, p_value_figure, roc_svg, score_figure, voxel_figure
 
     lesion, scores = tested.lesion, tested.scores["model"]
     found = {"scores.svg": score_figure(scores, lesion, None)}
+    counts = tested.pixel_counts()
+    groups = [
+        ("healthy cases", counts.healthy[~lesion]),
+        ("lesion cases, unmarked", counts.healthy[lesion]),
+        ("marked as lesion", counts.lesion),
+    ]
+    voxels = [(name, group.sum(axis=0, dtype=np.float64)) for name, group in groups]
+    found["voxels.svg"] = voxel_figure(counts.edges, voxels)
+    if tested.latent_distances is not None:
+        found["latent.svg"] = score_figure(
+            tested.latent_distances, lesion, None, "distance to healthy cases in the latent space"
+        )
     if "model" in result.case_auroc:
         found["roc.svg"] = roc_svg(scores, lesion, str(result.case_auroc["model"]))
     if len(result.healthy_p_values) > 1:
@@ -51,6 +63,12 @@ def plain(result: object) -> dict[str, object]:
     return built
 
 
+def _latent(tested: Outcome, index: int) -> dict[str, float]:
+    if tested.latent_distances is None:
+        return {}
+    return {"latent_distance": float(tested.latent_distances[index])}
+
+
 def _case_table(tested: Outcome) -> str:
     """One line a case; a figure it has no answer to is an empty cell."""
     lines = []
@@ -59,6 +77,7 @@ def _case_table(tested: Outcome) -> str:
         figures = {
             "score": tested.scores["model"][index],
             "p_value": tested.p_values[index],
+            **_latent(tested, index),
             **{f"abnormal ({one.rule})": float(one.abnormal[index]) for one in tested.decided},
             "lesion_size": case.lesion_size,
             "average_precision": case.average_precision,
