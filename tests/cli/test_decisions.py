@@ -52,6 +52,15 @@ def test_evaluate_compares_two_models(model_path, store):
     assert "(DeLong)" in done.output
 
 
+def test_promise_says_rate_and_sensitivity(model_path, store):
+    options = ("--level", "0.25", "--resplits", "5", "--kind", "ball", "--size", "60", "--workers", "1")
+    done = run("promise", model_path, store.folder, *options)
+    assert done.exit_code == 0, done.output
+    assert "6 held-out healthy subjects" in done.output
+    assert "level 0.25: 3 calibrate, 3 tested, 5 re-splits: false-alarm rate" in done.output
+    assert "planted lesions found: ball" in done.output
+
+
 def test_drift_ends_with_3_on_an_alarm(model_path, tmp_path):
     table = tmp_path / "detections.tsv"
     table.write_text("case\tscore\n" + "".join(f"c{i}\t{1000 + i}\n" for i in range(40)))

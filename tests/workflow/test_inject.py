@@ -20,6 +20,7 @@ def test_larger_lesions_are_found_more_often(model_path, store, tmp_path):
     assert found.false_alarms.cases == 2
     assert json.loads((tmp_path / "out" / "injection.json").read_text())["unit"] == "ml"
     assert (tmp_path / "out" / "injection.svg").exists()
+    assert "ball, AUROC" in (tmp_path / "out" / "roc.svg").read_text()
     assert "50 %-detection size" in found.lines()[1]
 
 

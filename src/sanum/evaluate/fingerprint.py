@@ -51,7 +51,7 @@ class Twin:
     Attributes:
         first: a case.
         second: another.
-        how: "same file" or "looks the same".
+        how: "same file", "looks the same" or "looks the same turned or mirrored".
         likeness: correlation of their looks.
     """
 
@@ -90,7 +90,11 @@ def _shrunk(picture: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np
 
 
 def twins(prints: Sequence[Fingerprint], same: float = SAME) -> list[Twin]:
-    """Pairs of different splits that share a scan file, or that look the same."""
+    """Pairs of different splits that share a scan file, or that look the same.
+
+    Copies that were mirrored or turned by a quarter are found too, from a likeness of `SAME` on. Not found are copies
+    that were turned by a degree or more, resampled coarsely, cut, or masked anew.
+    """
     found: dict[tuple[str, str], Twin] = {}
     owner: dict[str, list[int]] = {}
     looks = np.stack([one.look for one in prints]) if prints else np.empty((0, 1), np.float32)
@@ -99,11 +103,24 @@ def twins(prints: Sequence[Fingerprint], same: float = SAME) -> list[Twin]:
             for other in owner.setdefault(source, []):
                 _add(found, prints[other], one, "same file", looks[other] @ looks[index])
             owner[source].append(index)
+    splits = np.array([one.split for one in prints])
     for index, one in enumerate(prints):
         likeness = looks[:index] @ looks[index]
         for alike in np.flatnonzero(likeness >= same).tolist():
             _add(found, prints[alike], one, "looks the same", likeness[alike])
+        elsewhere = np.flatnonzero(splits[:index] != splits[index])
+        turned = (looks[elsewhere] @ _turned(looks[index]).T).max(axis=1)
+        for at in np.flatnonzero(turned >= max(same, SAME)).tolist():
+            _add(found, prints[elsewhere[at]], one, "looks the same turned or mirrored", turned[at])
     return list(found.values())
+
+
+def _turned(vector: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The seven other ways to lay a look down: (7, length)."""
+    picture = vector.reshape(DEPTHS, SIZE, SIZE)
+    quarters = [np.rot90(picture, times, (1, 2)) for times in range(4)]
+    ways = [*quarters[1:], *(one[:, ::-1] for one in quarters)]
+    return np.stack([way.ravel() for way in ways])
 
 
 def _add(

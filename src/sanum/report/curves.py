@@ -135,13 +135,27 @@ def roc_svg(scores: NDArray[np.float64], lesion: NDArray[np.bool_], area: str) -
         lesion: (n,) truth, with both kinds present.
         area: the AUROC with its interval, in words.
     """
-    figure, axes = chart("false alarms among healthy cases", "lesion cases found", (4.6, 4.4))
-    order = np.argsort(-scores, kind="stable")
-    ends = np.append(np.flatnonzero(np.diff(scores[order])), scores.size - 1)
-    found = np.append(0.0, np.cumsum(lesion[order])[ends] / lesion.sum())
-    alarms = np.append(0.0, np.cumsum(~lesion[order])[ends] / (~lesion).sum())
+    return rocs_svg(scores[~lesion], [(f"AUROC {area}", scores[lesion])], "lesion cases found")
+
+
+def rocs_svg(
+    healthy: NDArray[np.float64], groups: Sequence[tuple[str, NDArray[np.float64]]], found: str
+) -> bytes:
+    """Several groups of cases against the same healthy ones as SVG; ties move together.
+
+    Args:
+        healthy: (n,) scores.
+        groups: name and scores of each.
+        found: what the vertical axis counts.
+    """
+    figure, axes = chart("false alarms among healthy cases", found, (4.6, 4.4))
     axes.plot([0, 1], [0, 1], color="#999999", linewidth=0.8, linestyle="--", label="chance")
-    axes.plot(alarms, found, color=LESION, linewidth=1.8, label=f"AUROC {area}")
+    colours = cycle((LESION, *(colour for colour in OKABE_ITO if colour != LESION)))
+    for (name, scores), colour, dash in zip(groups, colours, cycle(DASHES), strict=False):
+        levels = np.unique(np.concatenate([healthy, scores]))[::-1]
+        alarms = np.append(0.0, [np.mean(healthy >= level) for level in levels])
+        hits = np.append(0.0, [np.mean(scores >= level) for level in levels])
+        axes.plot(alarms, hits, dash, color=colour, linewidth=1.8, label=name)
     axes.set_aspect("equal")
     axes.legend(frameon=False, loc="lower right", fontsize=8)
     return svg(figure)

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sanum.calibrate.findings import finding_level
 from sanum.calibrate.rules import decide
 from sanum.core.errors import CalibrationError, CohortError
 from sanum.core.files import atomic_path, write_json
 from sanum.core.records import AnomalyMap, Prepared
+from sanum.evaluate.metrics import auroc
 from sanum.evaluate.rates import Rate, rate
 from sanum.evaluate.severity import Curve, Trial, severity_curves
 from sanum.model import Model, load
@@ -91,7 +93,7 @@ def inject(
     Args:
         model_path: calibrated model file.
         prepared: store prepared as the model demands.
-        out: folder for `injection.json` and `injection.svg`.
+        out: folder for `injection.json`, `injection.svg` and `roc.svg` (all sizes and severities of a kind together).
         options: what is planted.
         on_done: called after each healthy case.
 
@@ -127,7 +129,7 @@ def inject(
         {"model": model.name, "model_sha256": model.sha256, "store": str(prepared), "seed": how.seed},
     )
     if out is not None:
-        _write(result, out)
+        _write(result, trials, np.array(healthy), out)
     return result
 
 
@@ -161,9 +163,16 @@ def _trials(
     return trials
 
 
-def _write(result: Injection, out: Path) -> None:
-    from sanum.report.curves import severity_figure
+def _write(result: Injection, trials: Sequence[Trial], healthy: NDArray[np.float64], out: Path) -> None:
+    from sanum.report.curves import rocs_svg, severity_figure
 
+    groups = []
+    for kind in dict.fromkeys(trial.kind for trial in trials):
+        scores = np.array([trial.score for trial in trials if trial.kind == kind])
+        both, ill = np.concatenate([healthy, scores]), np.arange(len(healthy) + len(scores)) >= len(healthy)
+        groups.append((f"{kind}, AUROC {auroc(both, ill):.3f}", scores))
+    with atomic_path(out / "roc.svg") as partial:
+        partial.write_bytes(rocs_svg(healthy, groups, "cases with a planted lesion found"))
     write_json(out / "injection.json", plain(result))
     figure = severity_figure(
         [
