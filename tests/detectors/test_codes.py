@@ -13,6 +13,7 @@ class Seeing:
     """An encoder of one step: each slice's own picture, then its mean with the neighbours' halved in size."""
 
     context = 1
+    step = 2
 
     def levels(self, windows: torch.Tensor) -> list[torch.Tensor]:
         assert windows.shape[:3] == (1, 1, 3)

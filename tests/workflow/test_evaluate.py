@@ -51,7 +51,8 @@ def test_distances_in_the_latent_space_where_there_is_one(model_path, store, tmp
 
     evaluate(model_path, store.folder, tmp_path / "without", draws=5)
     assert not (tmp_path / "without" / "latent.svg").exists()
-    monkeypatch.setattr(Intensity, "context", 0, raising=False)
+    for name, value in (("context", 0), ("step", 1)):
+        monkeypatch.setattr(Intensity, name, value, raising=False)
     looks = lambda self, windows: [torch.stack([w.std(dim=(1, 2, 3)) for w in windows])[:, :, None, None]]  # noqa: E731
     monkeypatch.setattr(Intensity, "levels", looks, raising=False)
     found = evaluate(model_path, store.folder, tmp_path / "with", draws=5)
