@@ -103,24 +103,21 @@ def twins(prints: Sequence[Fingerprint], same: float = SAME) -> list[Twin]:
             for other in owner.setdefault(source, []):
                 _add(found, prints[other], one, "same file", looks[other] @ looks[index])
             owner[source].append(index)
-    splits = np.array([one.split for one in prints])
     for index, one in enumerate(prints):
-        likeness = looks[:index] @ looks[index]
-        for alike in np.flatnonzero(likeness >= same).tolist():
-            _add(found, prints[alike], one, "looks the same", likeness[alike])
-        elsewhere = np.flatnonzero(splits[:index] != splits[index])
-        turned = (looks[elsewhere] @ _turned(looks[index]).T).max(axis=1)
-        for at in np.flatnonzero(turned >= max(same, SAME)).tolist():
-            _add(found, prints[elsewhere[at]], one, "looks the same turned or mirrored", turned[at])
+        likeness = looks[:index] @ _ways(looks[index]).T
+        for alike in np.flatnonzero(likeness[:, 0] >= same).tolist():
+            _add(found, prints[alike], one, "looks the same", likeness[alike, 0])
+        turned = likeness.max(axis=1)
+        for alike in np.flatnonzero(turned >= max(same, SAME)).tolist():
+            _add(found, prints[alike], one, "looks the same turned or mirrored", turned[alike])
     return list(found.values())
 
 
-def _turned(vector: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The seven other ways to lay a look down: (7, length)."""
+def _ways(vector: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The eight ways to lay a look down, its own first: (8, length)."""
     picture = vector.reshape(DEPTHS, SIZE, SIZE)
     quarters = [np.rot90(picture, times, (1, 2)) for times in range(4)]
-    ways = [*quarters[1:], *(one[:, ::-1] for one in quarters)]
-    return np.stack([way.ravel() for way in ways])
+    return np.stack([way.ravel() for way in (*quarters, *(one[:, ::-1] for one in quarters))])
 
 
 def _add(
