@@ -44,7 +44,7 @@ bench: $(READY)
 	test -z "$(MODEL)" || $(BIN)/python -m benchmarks.service_load $(MODEL)
 
 viewer:
-	cd viewer && npm ci && npm run build
+	cd viewer && npm install && npm run build
 
 clean:
 	rm -rf $(VENV) demo-output

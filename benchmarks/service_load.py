@@ -1,157 +1,118 @@
 """How fast `/v1/predict` answers on loopback, against the plain form of the same recipe in the same run.
 
-    python -m benchmarks.service_load model.safetensors [seconds] [clients]
+    python -m benchmarks.service_load [--model model.safetensors] [--seconds 5] [--rounds 3] [--clients 8]
 
-The plain form is what a first script looks like: Flask's own server, the network in eager mode, one image a request,
-no checks. Both judge the same 128 x 128 image with the same weights.
+All servers judge one 128 x 128 picture with the same weights and take turns under load, so that other work on the
+machine slows all alike; the median round of each counts. Without a model two are made: one of the classic rule to
+the letter, which is what the plain form does, and one of the default preparation, which does more.
 """
 
 from __future__ import annotations
 
-import http.client
-import io
+import argparse
+import contextlib
 import json
-import socket
-import subprocess
+import os
+import statistics
 import sys
 import tempfile
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-SIZE = 128
+from benchmarks.load import cpu_seconds, form_request, free_port, load, running
+from benchmarks.made_model import made_model, picture
 
-
-def picture() -> bytes:
-    """A made slice: an ellipse of tissue with texture, as PNG."""
-    i, j = np.meshgrid(np.linspace(-1, 1, SIZE), np.linspace(-1, 1, SIZE))
-    noise = np.random.default_rng(0).normal(0, 8, (SIZE, SIZE))
-    grey = np.where(i**2 + (j / 0.9) ** 2 < 0.7, 120 + 40 * np.cos(5 * i) + noise, 0)
-    sink = io.BytesIO()
-    Image.fromarray(grey.clip(0, 255).astype(np.uint8)).save(sink, "PNG")
-    return sink.getvalue()
+CORES = len(os.sched_getaffinity(0))
 
 
-def plain(model_path: str, port: int) -> None:
-    """The plain form as a server."""
-    import torch
-    from flask import Flask, request
+@dataclass(frozen=True)
+class Form:
+    """One server under load: its name, its command line with PORT in it, and what is sent to it."""
 
-    from sanum.model import load
-
-    model = load(Path(model_path))
-    net, calibration = model.detector.net_, model.calibrated()
-    limit = float(calibration.scores.mean() + 3 * calibration.scores.std())
-    app = Flask("plain")
-
-    @app.get("/healthz")
-    def healthz() -> str:
-        return "{}"
-
-    @app.post("/v1/predict")
-    def predict() -> dict:
-        grey = Image.open(request.files["file"].stream).convert("L").resize((SIZE, SIZE))
-        image = torch.from_numpy(np.asarray(grey, dtype=np.float32) / 255.0)[None, None]
-        with torch.no_grad():
-            error = (net(image) - image).square().mean().item()
-        return {"decision": "abnormal" if error > limit else "normal", "score": error}
-
-    app.run("127.0.0.1", port, threaded=True)
+    name: str
+    command: tuple[str, ...]
+    request: bytes
 
 
-@contextmanager
-def running(command: list[str], port: int) -> Iterator[None]:
-    """A server process, once it answers."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(600):
-            try:
-                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-                connection.request("GET", "/healthz")
-                connection.getresponse().read()
-                break
-            except OSError:
-                time.sleep(0.2)
-        yield
-    finally:
-        process.terminate()
-        process.wait(60)
+def plain_forms(model: Path) -> list[Form]:
+    """The plain form as first scripts run it, and as a careful person would: a process a core, one thread each."""
+    request = form_request(picture(), {})
+    app = f'benchmarks.plain_server:create_app("{model}", 1)'
+    gunicorn = ("-m", "gunicorn", "-w", str(CORES), "-b", "127.0.0.1:PORT", app)
+    return [
+        Form(
+            "plain, app.run", (sys.executable, "-m", "benchmarks.plain_server", str(model), "PORT"), request
+        ),
+        Form(f"plain, gunicorn -w {CORES}", (sys.executable, *gunicorn), request),
+    ]
 
 
-def load(port: int, seconds: float, clients: int) -> list[float]:
-    """Seconds of each answer."""
-    edge = "e" * 16
-    body = f'--{edge}\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n'.encode()
-    body += picture() + f"\r\n--{edge}\r\n".encode()
-    body += f'Content-Disposition: form-data; name="heatmap"\r\n\r\nnever\r\n--{edge}--\r\n'.encode()
-    headers = {"Content-Type": f"multipart/form-data; boundary={edge}"}
-    taken: list[float] = []
-    end = time.monotonic() + seconds
-
-    def client() -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        while time.monotonic() < end:
-            started = time.perf_counter()
-            connection.request("POST", "/v1/predict", body, headers)
-            answer = connection.getresponse()
-            content = answer.read()
-            if answer.status != 200:
-                raise SystemExit(f"{answer.status}: {content.decode()}")
-            taken.append(time.perf_counter() - started)
-
-    threads = [threading.Thread(target=client) for _ in range(clients)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return taken
+def sanum_forms(model: Path, data: str) -> list[Form]:
+    """`sanum serve` as it comes; the picture is normal, so a heatmap is drawn where it is asked for only."""
+    serve = ("-m", "sanum", "serve", str(model), "--data", data, "--port", "PORT")
+    command = (sys.executable, *serve, "--max-requests-per-minute", "10000000")
+    return [
+        Form(f"sanum serve, {model.stem}", command, form_request(picture(), {})),
+        Form(f"sanum serve, {model.stem}, heatmap", command, form_request(picture(), {"heatmap": "always"})),
+    ]
 
 
-def measure(name: str, command: list[str], port: int, seconds: float, clients: int) -> float:
-    """Print what a server does under load; requests a second."""
-    with running(command, port):
-        load(port, 2.0, clients)
-        taken = load(port, seconds, clients)
-    rate = len(taken) / seconds
-    p50, p99 = np.percentile(taken, (50, 99)) * 1000
-    print(
-        json.dumps(
-            {"form": name, "requests_per_s": round(rate, 1), "p50_ms": round(p50, 1), "p99_ms": round(p99, 1)}
+def measure(forms: list[Form], seconds: float, rounds: int, clients: int) -> dict[str, float]:
+    """Print what each server does under load; median requests a second by name."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OMP_")}
+    rates: dict[str, list[float]] = {form.name: [] for form in forms}
+    taken: dict[str, list[float]] = {form.name: [] for form in forms}
+    spent: dict[str, list[float]] = {form.name: [] for form in forms}
+    servers: dict[tuple[str, ...], tuple[int, int]] = {}
+    with contextlib.ExitStack() as stack:
+        for form in forms:
+            if form.command not in servers:
+                port = free_port()
+                command = [part.replace("PORT", str(port)) for part in form.command]
+                servers[form.command] = port, stack.enter_context(running(command, port, environment))
+            load(servers[form.command][0], form.request, 1.0, clients)
+        for _ in range(rounds):
+            for form in forms:
+                port, process = servers[form.command]
+                before = cpu_seconds(process)
+                took = load(port, form.request, seconds, clients)
+                spent[form.name].append((cpu_seconds(process) - before) / len(took))
+                rates[form.name].append(len(took) / seconds)
+                taken[form.name] += took
+    for name, all_taken in taken.items():
+        p50, p99 = np.percentile(all_taken, (50, 99)) * 1000
+        line = {"form": name, "requests_per_s": round(statistics.median(rates[name]), 1)}
+        line |= {"p50_ms": round(p50, 1), "p99_ms": round(p99, 1)}
+        print(json.dumps({**line, "cpu_ms_a_request": round(1000 * statistics.median(spent[name]), 2)}))
+    return {name: statistics.median(found) for name, found in rates.items()}
+
+
+def main() -> None:
+    """Measure and print the ratios."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--model", type=Path)
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--clients", type=int, default=8)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        models = (
+            [asked.model] if asked.model else [made_model(Path(folder), letter=yes) for yes in (True, False)]
         )
-    )
-    return rate
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def main(model: str, seconds: float = 10.0, clients: int = 4) -> None:
-    with tempfile.TemporaryDirectory() as data:
-        port = free_port()
-        plain_rate = measure(
-            "plain Flask, eager PyTorch",
-            [sys.executable, "-m", "benchmarks.service_load", "plain", model, str(port)],
-            port,
-            seconds,
-            clients,
-        )
-        port = free_port()
-        command = [sys.executable, "-m", "sanum", "serve", model, "--data", data, "--port", str(port)]
-        command += ["--workers", "1", "--max-requests-per-minute", "1000000"]
-        rate = measure("sanum serve", command, port, seconds, clients)
-    print(json.dumps({"ratio": round(rate / plain_rate, 2)}))
+        forms = plain_forms(models[0])
+        for number, model in enumerate(models):
+            forms += sanum_forms(model, f"{folder}/service-{number}")
+        rates = measure(forms, asked.seconds, asked.rounds, asked.clients)
+    load_average = [round(value, 1) for value in os.getloadavg()]
+    print(json.dumps({"cores": CORES, "clients": asked.clients, "load_average": load_average}))
+    for plain in list(rates)[:2]:
+        over = {
+            name: round(rate / rates[plain], 2) for name, rate in rates.items() if name.startswith("sanum")
+        }
+        print(json.dumps({"times as fast as": plain, **over}))
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "plain":
-        plain(sys.argv[2], int(sys.argv[3]))
-    else:
-        main(sys.argv[1], *(float(a) for a in sys.argv[2:3]), *(int(a) for a in sys.argv[3:4]))
+    main()

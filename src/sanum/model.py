@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -50,7 +51,7 @@ class Model:
     facts: Mapping[str, Any] = field(default_factory=dict)
     sha256: str = ""
 
-    @property
+    @functools.cached_property
     def card(self) -> dict[str, Any]:
         """The model card as plain JSON: what it is, what it was trained on, how it decides."""
         return {
@@ -69,6 +70,11 @@ class Model:
         Raises:
             CalibrationError: there is none, or it was made with other weights or another preparation.
         """
+        return self._calibrated
+
+    @functools.cached_property
+    def _calibrated(self) -> Calibration:
+        """Checked once: hashing the weights takes longer than judging a picture."""
         again = "run `sanum calibrate` with held-out healthy cases"
         if self.calibration is None:
             raise CalibrationError(f"model {self.name} is not calibrated, so it can't decide; {again}")

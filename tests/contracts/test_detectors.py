@@ -215,3 +215,18 @@ def test_an_unknown_setting_is_refused_with_the_nearest(name):
     known = fields(detector_class(name).Config)[0].name
     with pytest.raises(ConfigError, match=f"did you mean '{known}'"):
         make(name, **{known + "s": 1})
+
+
+def test_a_healthy_twin_is_either_none_or_whole_and_changes_no_case(name, fitted, lesion):
+    before = lesion.voxels.copy()
+    twin = fitted.restored(lesion)
+    np.testing.assert_array_equal(lesion.voxels, before)
+    assert (twin is None) == (name in ("intensity", "atlas"))
+    if twin is None:
+        return
+    assert twin.shape == lesion.voxels.shape
+    assert twin.dtype == np.float32
+    assert twin.min() >= 0.0
+    assert twin.max() <= 1.0
+    marked = lesion.lesion
+    assert twin[0][marked].mean() < lesion.voxels[0][marked].mean() - 0.05, "the lesion stays in the twin"

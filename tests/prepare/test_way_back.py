@@ -11,8 +11,11 @@ from scipy.spatial.transform import Rotation
 from sanum.core.errors import GeometryError
 from sanum.core.grid import Grid
 from sanum.core.records import AnomalyMap, Prepared
+from sanum.prepare.pipeline import prepare
+from sanum.prepare.presets import Slices
 from sanum.prepare.steps.resample import resample
-from sanum.prepare.way_back import to_native
+from sanum.prepare.way_back import to_native, twin_to_native
+from tests.phantoms import brain_scan
 from tests.prepare.orientations import ORIENTATIONS, turned
 
 MODEL = Grid((40, 44, 36), np.diag([4.0, 4.0, 4.0, 1.0]) + np.array([[0, 0, 0, -78.0]] * 3 + [[0] * 4]))
@@ -112,3 +115,16 @@ def test_a_map_of_another_grid_is_refused():
         to_native(AnomalyMap("a", np.zeros(other.shape, np.float32), other, "x"), case)
     with pytest.raises(GeometryError, match="the map lies on"):
         to_native(AnomalyMap("a", np.zeros((4, 4, 4), np.float32), Grid((4, 4, 4), MODEL.affine), "x"), case)
+
+
+def test_a_twin_that_restores_nothing_is_the_scan_again_in_its_own_units():
+    scan, preparation = brain_scan(), Slices(("T1w",))
+    prepared = prepare({"T1w": scan}, preparation, case="c", subject="s")
+    twin = twin_to_native(prepared.voxels, prepared, preparation, scan)
+    assert twin.shape == scan.grid.shape
+    assert twin.dtype == np.float32
+    brain = scan.voxels > 0
+    np.testing.assert_array_equal(twin[~brain], scan.voxels[~brain])
+    off = np.abs(twin - scan.voxels)[brain]
+    assert np.median(off) < 0.06 * np.ptp(scan.voxels)
+    assert np.ptp(twin[brain]) > 0.5 * np.ptp(scan.voxels[brain])

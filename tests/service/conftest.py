@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from tests.service.fakes import Made, make, nifti
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -118,3 +120,15 @@ def live(model_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     service = Live(model_path, tmp_path_factory.mktemp("service") / "data")
     yield service
     service.stop()
+
+
+@pytest.fixture(scope="session")
+def scan(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A small phantom as the bytes of a .nii.gz file."""
+    return nifti(tmp_path_factory.mktemp("scan"), shape=(32, 32, 16))
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Made:
+    """A service in this process, with a model that answers at once."""
+    return make(tmp_path)

@@ -44,8 +44,12 @@ class FakeModel:
         self.card = {**CARD, "modalities": list(modalities)}
         self.map_levels = {0.5: 0.01, 0.01: 0.1, 0.0001: 0.3}
         self.asked: list[dict[str, tuple[str, bytes]]] = []
+        self.brains: list[str | None] = []
 
-    def detect(self, files: Mapping[str, Path], /, *, case: str, on_stage: Any = None) -> Detection:
+    def detect(
+        self, files: Mapping[str, Path], /, *, case: str, brain: Path | None = None, **_: Any
+    ) -> Detection:
+        self.brains.append(None if brain is None else brain.name)
         self.asked.append({name: (path.name, path.read_bytes()) for name, path in files.items()})
         return self.answer(files)
 

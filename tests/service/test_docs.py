@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import shutil
 import subprocess
@@ -47,7 +48,7 @@ def test_the_curl_lines_work(live, folder):
 
 
 def test_the_python_client_works(live, folder):
-    (code,) = blocks("python")
+    code, _ = blocks("python")
     done = subprocess.run(
         [sys.executable, "-c", code.replace(ADDRESS, live.address)],
         cwd=folder,
@@ -60,6 +61,19 @@ def test_the_python_client_works(live, folder):
     assert (folder / "anomaly_map.nii.gz").read_bytes()[:2] == b"\x1f\x8b"
 
 
+def test_a_typed_client_is_generated_from_the_api_page_and_works(live, folder):
+    pytest.importorskip("openapi_python_client", reason="pip install openapi-python-client")
+    _, code = blocks("python")
+    (folder / "openapi.json").write_text(json.dumps(live.ask("/openapi.json")))
+    generate = ["generate", "--path", "openapi.json", "--meta", "none", "--output-path", "sanum_client"]
+    for command in (["-m", "openapi_python_client", *generate], ["-c", code.replace(ADDRESS, live.address)]):
+        done = subprocess.run(
+            [sys.executable, *command], cwd=folder, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, (command, done.stdout, done.stderr)
+    assert done.stdout.startswith("abnormal 0.2")
+
+
 def test_every_option_that_is_named_exists():
     help_texts = "".join(
         subprocess.run(
@@ -67,7 +81,7 @@ def test_every_option_that_is_named_exists():
         ).stdout
         for verb in (["serve"], ["worker"], ["token", "make"])
     )
-    for option in set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", TEXT)) - {"--url"}:
+    for option in set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", TEXT)) - {"--url", "--meta", "--output-path"}:
         assert option in help_texts, option
 
 

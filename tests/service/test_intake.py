@@ -13,8 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sanum.service import cases
+from sanum.service.case_folder import CaseFolders
+from sanum.service.case_judge import Judge, attempt
+from tests.service.checks import check_problem
 from tests.service.fakes import FakeModel, form, make, nifti
-from tests.service.test_app import check_problem
 
 
 def header(shape=(4, 4, 4), spacing=(1.0, 1.0, 1.0), offset=352.0, code=16) -> bytearray:
@@ -225,3 +228,37 @@ def test_an_archive_whose_member_has_no_name_is_refused_not_a_fault(tmp_path):
         assert opened.namelist() == [""]
     answer = make(tmp_path, FakeModel()).client().post("/v1/cases", data=form(bytes(damaged)))
     assert answer.status_code == 422
+
+
+def test_a_brain_mask_comes_by_its_own_field_and_reaches_the_model(tmp_path):
+    model = FakeModel()
+    service = make(tmp_path, model)
+    client = service.client()
+    volume = nifti(tmp_path, shape=(8, 8, 8))
+    both = {"file": (io.BytesIO(volume), "a"), "brain": (io.BytesIO(volume), "sub-01_FLAIR_mask.nii.gz")}
+    assert client.post("/v1/predict", data=both).status_code == 200
+    assert (list(model.asked[0]), model.brains) == (["T1w"], ["brain.nii.gz"])
+    both = {"file": (io.BytesIO(volume), "a"), "brain": (io.BytesIO(volume), "b")}
+    case = client.post("/v1/cases", data=both).get_json()
+    assert case["modalities"] == ["T1w"]
+    judge = Judge({"demo": Path("demo")}, load=lambda path: model)
+    attempt(service.engine, CaseFolders(tmp_path), judge, cases.begin(service.engine, case["id"]))
+    assert model.brains == ["brain.nii.gz", "brain.nii.gz"]
+    text = {"file": (io.BytesIO(volume), "a"), "brain": (io.BytesIO(b"hello"), "b")}
+    check_problem(client.post("/v1/cases", data=text), 415, "file for brain is no NIfTI")
+    alone = client.post("/v1/cases", data={"brain": (io.BytesIO(volume), "b")})
+    check_problem(alone, 400, "T1w is missing")
+
+
+def test_a_multi_frame_dicom_file_is_taken_and_its_series_can_be_named(tmp_path, real_data):
+    with gzip.open(real_data / "dicom" / "mr-enhanced-multiframe.dcm.gz") as stream:
+        content = stream.read()
+    client = make(tmp_path).client()
+    check_problem(client.post("/v1/cases", data=form(content)), 422, r"several series .* field series:")
+    sent = client.post("/v1/cases", data=form(content, series="1903.2"))
+    assert sent.status_code == 202, sent.text
+    assert [p.name for p in (tmp_path / "cases" / sent.get_json()["id"] / "inputs").iterdir()] == ["T1w.dcm"]
+    check_problem(client.post("/v1/cases", data=form(content, series="7")), 422, "7")
+    check_problem(
+        client.post("/v1/cases", data=form(content, series="../x")), 422, "series: String should match"
+    )

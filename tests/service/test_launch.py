@@ -79,8 +79,8 @@ def test_what_cannot_be_served_is_named(tmp_path, model_path):
         serve(ServeConfig((str(model_path),), str(tmp_path / "data"), host="0.0.0.0"))
     with pytest.raises(ConfigError, match="port: expected 0 to 65535, got 70000"):
         ServeConfig((), "d", port=70000)
-    with pytest.raises(ConfigError, match="1 or more servers"):
-        ServeConfig((), "d", servers=0)
+    with pytest.raises(ConfigError, match="0 or more servers"):
+        ServeConfig((), "d", servers=-1)
 
 
 def test_an_uncalibrated_model_is_not_served(tmp_path, store):

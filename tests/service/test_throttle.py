@@ -1,26 +1,54 @@
-"""Rates: a burst passes, a flood does not, and names do not slow each other."""
+"""Rates: a burst passes, a flood does not, names do not slow each other, and processes count together."""
 
 from __future__ import annotations
 
-from sanum.service.throttle import MOST_BUCKETS, Throttle
+import subprocess
+import sys
+
+from sanum.service import throttle as module
+from sanum.service.throttle import Throttle
 
 
-def test_a_burst_passes_then_waits_and_recovers():
-    now = [0.0]
-    throttle = Throttle(60, clock=lambda: now[0])
+def test_a_burst_passes_then_waits_and_recovers(tmp_path):
+    now = [1000.0]
+    throttle = Throttle(tmp_path / "rates", 60, clock=lambda: now[0])
     assert [throttle.wait_seconds("a") for _ in range(60)] == [0.0] * 60
     assert throttle.wait_seconds("a") == 1.0
     assert throttle.wait_seconds("b") == 0.0
-    now[0] = 1.5
+    now[0] = 1001.5
     assert throttle.wait_seconds("a") == 0.0
     assert throttle.wait_seconds("a") > 0
 
 
-def test_names_that_rest_are_forgotten():
+def test_a_clock_that_was_set_back_does_not_lock_anyone_out(tmp_path):
+    now = [1000.0]
+    throttle = Throttle(tmp_path / "rates", 60, clock=lambda: now[0])
+    for _ in range(60):
+        throttle.wait_seconds("a")
+    now[0] = 10.0
+    assert throttle.wait_seconds("a") == 1.0
+    now[0] = 11.5
+    assert throttle.wait_seconds("a") == 0.0
+
+
+def test_processes_count_together(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from sanum.service.throttle import Throttle; "
+        "t = Throttle(Path(sys.argv[1]), 6); print(sum(t.wait_seconds('a') == 0 for _ in range(5)))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "rates")]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    passed = [int(process.communicate(timeout=120)[0]) for process in both]
+    assert sum(passed) in (6, 7)  # 7: a tenth of a request a second comes back
+    assert (tmp_path / "rates").stat().st_mode & 0o077 == 0
+
+
+def test_the_file_never_grows_and_a_forgotten_name_starts_anew(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "SLOTS", 16)
     now = [0.0]
-    throttle = Throttle(60, clock=lambda: now[0])
-    for number in range(MOST_BUCKETS):
-        throttle.wait_seconds(str(number))
-    now[0] = 100.0
-    throttle.wait_seconds("one more")
-    assert len(throttle._buckets) < 10
+    throttle = Throttle(tmp_path / "rates", 2, clock=lambda: now[0])
+    for number in range(1000):
+        now[0] += 1e-6
+        assert throttle.wait_seconds(str(number)) == 0.0
+    assert (tmp_path / "rates").stat().st_size == 16 * 24
+    assert throttle.wait_seconds("0") == 0.0

@@ -5,11 +5,20 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from sanum.cohort.table import read_cohort
+from sanum.core.grid import Grid
+from sanum.prepare.presets import Slices
+from sanum.prepare.store import Store
+from sanum.workflow.fit import fit_and_calibrate
+from sanum.workflow.prepare import prepare_cohort
+from tests.phantoms import RAS_2MM, brain_voxels
 from tests.service.conftest import Live
 from tests.service.fakes import nifti
 
@@ -30,7 +39,7 @@ def test_the_built_page_belongs_to_its_source():
     for part in parts:
         digest.update(part.read_bytes())
     built = (ROOT / "src/sanum/service/viewer/source.sha256").read_text().strip()
-    assert built == digest.hexdigest(), "run `npm ci && npm run build` in viewer/"
+    assert built == digest.hexdigest(), "run `npm install && npm run build` in viewer/"
 
 
 def test_the_page_asks_no_other_host():
@@ -82,16 +91,12 @@ def shoot(page, name: str) -> None:
 
 
 def send(page, name: str, content: bytes) -> None:
-    page.locator("input[type=file]").set_input_files(
-        {"name": name, "mimeType": "application/x", "buffer": content}
-    )
+    page.locator("#file-T1w").set_input_files({"name": name, "mimeType": "application/x", "buffer": content})
     page.get_by_role("button", name="Judge this scan").click()
 
 
 def pixels(page) -> np.ndarray:
     """What the canvas shows, (rows, columns, 3)."""
-    from PIL import Image
-
     page.wait_for_timeout(500)
     return np.asarray(Image.open(io.BytesIO(page.locator(DRAWN).screenshot())).convert("RGB")).astype(int)
 
@@ -119,6 +124,60 @@ def test_from_upload_to_overlay(page, tmp_path):
     loose.fill("1")
     assert strict.inner_text().startswith("p ≤ 0.00010: 1 in 10,000")
     assert coloured(pixels(page)) < many
+
+
+@pytest.fixture(scope="module")
+def restoring(tmp_path_factory, store) -> Iterator[Live]:
+    """A service with two autoencoders, which restore a twin: one of volumes, one of pictures."""
+    folder = tmp_path_factory.mktemp("restoring")
+    fit_and_calibrate(store, "cae", {"epochs": 2}, out=folder / "volumes.safetensors")
+    lines = ["case\tsubject\tT1w\tlabel\tsplit"]
+    for seed in range(8):
+        (folder / f"p{seed}.png").write_bytes(picture(seed))
+        lines.append(f"p{seed}\ts{seed}\tp{seed}.png\thealthy\t{'train' if seed < 4 else 'calibration'}")
+    (folder / "pictures.tsv").write_text("\n".join(lines) + "\n")
+    prepare_cohort(read_cohort(folder / "pictures.tsv"), folder / "pictures", Slices(("T1w",)), workers=1)
+    fit_and_calibrate(
+        Store.open(folder / "pictures"), "cae", {"epochs": 2}, out=folder / "pictures.safetensors"
+    )
+    service = Live(folder / "volumes.safetensors", folder / "data", folder / "pictures.safetensors")
+    yield service
+    service.stop()
+
+
+def picture(seed: int, lesion: bool = False) -> bytes:
+    """An axial slice of a phantom as PNG."""
+    voxels, _ = brain_voxels(Grid((64, 84, 64), RAS_2MM), seed, lesion)
+    sink = io.BytesIO()
+    Image.fromarray((voxels[:, ::-1, 35].T / 1400 * 255).clip(0, 255).astype(np.uint8)).save(sink, "PNG")
+    return sink.getvalue()
+
+
+@browser_test
+def test_the_restored_twin_stands_beside_the_scan_and_a_picture_gets_the_same_page(
+    chromium, restoring, tmp_path
+):
+    page = chromium.new_page(viewport={"width": 1280, "height": 860})
+    page.set_default_timeout(60_000)
+    for model, name, content in [
+        ("volumes", "c11_T1w.nii.gz", nifti(tmp_path, seed=11, lesion=True)),
+        ("pictures", "slice.png", picture(11, lesion=True)),
+    ]:
+        page.goto(restoring.address)
+        page.get_by_label("Model").select_option(model)
+        send(page, name, content)
+        page.locator(DRAWN).wait_for()
+        twin = page.get_by_label("Healthy twin restored by the model")
+        page.wait_for_timeout(1000)
+        shown = np.asarray(Image.open(io.BytesIO(twin.screenshot())).convert("RGB")).astype(int)
+        assert shown.max() > 80, "the twin is drawn"
+        assert coloured(shown) == 0, "no map lies over the twin"
+        assert coloured(pixels(page)) > 100
+        assert (
+            page.get_by_role("group", name="Planes").locator("button").count() == (5, 0)[model == "pictures"]
+        )
+        shoot(page, f"twin-{model}")
+    page.close()
 
 
 @browser_test

@@ -12,6 +12,7 @@ from sanum.core.errors import ScanError
 from sanum.core.grid import Grid
 from sanum.formats import write_volume
 from sanum.workflow.detect import detect_rows
+from sanum.workflow.fit import fit_and_calibrate
 from sanum.workflow.inputs import gather
 from tests.phantoms import brain_voxels
 
@@ -94,6 +95,15 @@ def test_a_mask_on_another_grid_is_refused(model, ill, tmp_path):
 def test_a_file_that_is_not_there_is_an_error(model):
     with pytest.raises(ScanError, match="no such file"):
         model.detect("nowhere_T1w.nii.gz")
+
+
+def test_a_model_that_restores_gives_the_twin_in_the_scans_grid(store, ill, tmp_path):
+    fit_and_calibrate(store, "cae", {"epochs": 1}, out=tmp_path / "m.safetensors")
+    found = sanum.load(tmp_path / "m.safetensors").detect(ill)
+    assert found.restored.shape == found.scan.grid.shape
+    folder = found.save(tmp_path / "case")
+    assert nib.load(folder / "restored.nii.gz").shape == found.scan.grid.shape
+    assert "restored twin" in (folder / "report.html").read_text()
 
 
 def test_a_table_of_cases_gives_one_line_each(model_path, cohort_path, tmp_path):

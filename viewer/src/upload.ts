@@ -3,10 +3,13 @@
 import { sendCase, type Model, type Problem } from "./api.ts";
 import { el, say } from "./dom.ts";
 
+const BRAIN = "brain";
+
 export function uploadForm(models: Model[], onAccepted: (id: string) => void): HTMLElement {
   const model = el("select", { id: "model", name: "model" }, ...models.map((one) => el("option", { value: one.name }, one.name)));
   const facts = el("p", { class: "hint", id: "model-facts" });
   const slots = el("div", { class: "slots" });
+  const mask = el("div", { class: "slots" });
   const problem = el("p", { class: "problem", role: "alert" });
   const send = el("button", { type: "submit", disabled: "" }, "Judge this scan");
   const sent = el("progress", { max: "1", value: "0", "aria-label": "Upload", class: "hidden" });
@@ -18,21 +21,27 @@ export function uploadForm(models: Model[], onAccepted: (id: string) => void): H
 
   function refresh(): void {
     const wanted = chosenModel();
-    for (const modality of chosen.keys()) if (!wanted.modalities.includes(modality)) chosen.delete(modality);
+    const fields = [...wanted.modalities, BRAIN];
+    for (const field of chosen.keys()) if (!fields.includes(field)) chosen.delete(field);
     send.toggleAttribute("disabled", wanted.modalities.some((modality) => !chosen.has(modality)));
     facts.textContent = describe(wanted);
-    slots.replaceChildren(...wanted.modalities.map((modality) => slot(modality)));
+    slots.replaceChildren(...wanted.modalities.map((modality) => slot(modality, ...scanWords(modality))));
+    mask.replaceChildren(slot(BRAIN, "Drop a brain mask here", "or choose a file on the grid of the scan; above 0 is brain"));
   }
 
-  function slot(modality: string): HTMLElement {
+  function scanWords(modality: string): [string, string] {
+    const title = chosenModel().modalities.length > 1 ? `Drop the ${modality} scan here` : "Drop a scan here";
+    return [title, `or choose a file: ${modality} as NIfTI, DICOM, image, or zip`];
+  }
+
+  function slot(modality: string, title: string, hint: string): HTMLElement {
     const file = chosen.get(modality);
     const input = el("input", { type: "file", id: `file-${modality}`, class: "visually-hidden" });
-    const title = chosenModel().modalities.length > 1 ? `Drop the ${modality} scan here` : "Drop a scan here";
     const label = el(
       "label",
       { for: input.id, class: file === undefined ? "drop" : "drop filled" },
       el("strong", {}, file?.name ?? title),
-      el("span", {}, file === undefined ? `or choose a file: ${modality} as NIfTI, image, or zip` : size(file)),
+      el("span", {}, file === undefined ? hint : size(file)),
     );
     input.addEventListener("change", () => take(modality, input.files?.[0]));
     label.addEventListener("dragover", (event) => {
@@ -59,7 +68,7 @@ export function uploadForm(models: Model[], onAccepted: (id: string) => void): H
   async function submit(): Promise<void> {
     const form = new FormData();
     form.set("model", chosenModel().name);
-    form.set("label", [...chosen.values()][0]!.name.slice(0, 120));
+    form.set("label", chosen.get(chosenModel().modalities[0]!)!.name.slice(0, 120));
     for (const [modality, file] of chosen) form.set(modality, file);
     send.setAttribute("disabled", "");
     sent.classList.remove("hidden");
@@ -79,6 +88,7 @@ export function uploadForm(models: Model[], onAccepted: (id: string) => void): H
     { class: "card upload", "aria-labelledby": "upload-title" },
     el("h1", { id: "upload-title" }, "Judge a scan"),
     slots,
+    el("details", { class: "more" }, el("summary", {}, "Brain mask, if there is one"), mask),
     el("div", { class: "row" }, el("label", { for: "model" }, "Model"), model, send),
     facts,
     sent,

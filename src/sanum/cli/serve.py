@@ -32,7 +32,9 @@ def run(
         list[str] | None, typer.Option(help="A further name under which clients reach it, such as a proxy's.")
     ] = None,
     database: Database = None,
-    servers: Annotated[int, typer.Option(help="Web processes; each holds the models.")] = 1,
+    servers: Annotated[
+        int, typer.Option(help="Web processes; each holds the models. 0: one a core, at most 4.")
+    ] = 0,
     workers: Annotated[int, typer.Option(help="Processes that judge cases; 0 where other hosts do.")] = 1,
     case_seconds: CaseSeconds = 900.0,
     keep_inputs_hours: KeepInputs = 24.0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from dataclasses import dataclass
 from typing import Any
@@ -41,31 +42,31 @@ class Grid:
             raise GeometryError("affine holds NaN or infinity; the header is damaged, convert the scan again")
         if len(self.shape) != 3 or min(self.shape) < 1:
             raise GeometryError(f"grid shape: expected three sizes of 1 or more, got {self.shape}")
-        spacing = np.linalg.norm(affine[:3, :3], axis=0)
+        spacing = np.sqrt(np.square(affine[:3, :3]).sum(axis=0))
         if spacing.min() < MIN_SPACING_MM or spacing.max() > MAX_SPACING_MM:
             shown = " x ".join(f"{size:.4g}" for size in spacing)
             raise GeometryError(
                 f"voxel spacing {shown} mm is outside {MIN_SPACING_MM} to {MAX_SPACING_MM} mm; "
                 "the header's units or affine are wrong"
             )
-        if abs(np.linalg.det(affine[:3, :3] / spacing)) < 1e-3:
+        if abs(_determinant(affine[:3, :3] / spacing)) < 1e-3:
             raise GeometryError("affine is singular: two voxel axes point the same way")
         affine.setflags(write=False)
         object.__setattr__(self, "affine", affine)
         object.__setattr__(self, "shape", tuple(int(size) for size in self.shape))
 
-    @property
+    @functools.cached_property
     def spacing(self) -> tuple[float, float, float]:
         """Voxel size along I, J, K in mm."""
-        i, j, k = np.linalg.norm(self.affine[:3, :3], axis=0)
+        i, j, k = np.sqrt(np.square(self.affine[:3, :3]).sum(axis=0))
         return float(i), float(j), float(k)
 
-    @property
+    @functools.cached_property
     def voxel_ml(self) -> float:
         """Volume of one voxel in millilitres."""
-        return float(abs(np.linalg.det(self.affine[:3, :3])) / 1000.0)
+        return abs(_determinant(self.affine[:3, :3])) / 1000.0
 
-    @property
+    @functools.cached_property
     def axis_codes(self) -> str:
         """Direction of I, J, K as three letters of RAS/LPI, for instance "LAS"."""
         directions = self.affine[:3, :3] / np.linalg.norm(self.affine[:3, :3], axis=0)
@@ -91,9 +92,11 @@ class Grid:
 
     def same_as(self, other: Grid, tolerance_mm: float = SAME_GRID_MM) -> bool:
         """Whether both have one shape and no corner lies further apart than the tolerance."""
-        return self.shape == other.shape and bool(
-            np.abs(self.corners() - other.corners()).max() <= tolerance_mm
-        )
+        if self.shape != other.shape:
+            return False
+        if np.array_equal(self.affine, other.affine):
+            return True
+        return bool(np.abs(self.corners() - other.corners()).max() <= tolerance_mm)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON form."""
@@ -107,6 +110,12 @@ class Grid:
     def __repr__(self) -> str:
         spacing = " x ".join(f"{size:.3g}" for size in self.spacing)
         return f"Grid{self.shape} {self.axis_codes} {spacing} mm"
+
+
+def _determinant(matrix: NDArray[np.float64]) -> float:
+    """Of a 3 x 3 matrix; ten times as quick as the general way."""
+    (a, b, c), (d, e, f), (g, h, i) = matrix.tolist()
+    return float(a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g))
 
 
 def _transform(affine: NDArray[np.floating[Any]], points: NDArray[Any]) -> NDArray[np.float64]:

@@ -309,6 +309,8 @@ class Detection:
         finding_control: one sentence on what is promised about the findings together.
         healthy_group: the healthy subjects the case was compared with, where the calibration has groups.
         warnings: where a promise does not hold, or holds weakly, in words.
+        restored: the first modality as it would look in health, in the scan's own grid and units; None where the
+            detector restores nothing.
     """
 
     case: str
@@ -327,6 +329,7 @@ class Detection:
     finding_control: str = ""
     healthy_group: str = ""
     warnings: tuple[str, ...] = ()
+    restored: Volume | None = None
 
     @property
     def abnormal(self) -> bool | None:

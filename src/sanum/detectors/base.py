@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sanum.core.config import config_sha256
 from sanum.core.errors import NotFittedError, ScanError, TrainingError
 from sanum.core.records import AnomalyMap, MemberMap, Prepared
+from sanum.core.units import Channels
 from sanum.train.run import Run
 
 State = dict[str, NDArray[Any]]
@@ -65,6 +66,18 @@ class Detector(ABC):
             NotFittedError, ScanError: see `score`.
         """
         return self.score(case), ()
+
+    def restored(self, case: Prepared) -> Channels | None:
+        """The case as it would look in health: (C, I, J, K) float32 in [0, 1] on the model grid, for people to compare.
+
+        None in a detector that makes no such picture. The case is not changed; outside the mask nothing is meant.
+
+        Raises:
+            NotFittedError: before `fit` or `load_state`.
+            ScanError: a case with other modalities.
+        """
+        del case
+        return None
 
     @abstractmethod
     def state(self) -> State:

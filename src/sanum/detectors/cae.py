@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from sanum.core.config import config_sha256
 from sanum.core.records import AnomalyMap, Prepared
+from sanum.core.units import Channels
 from sanum.detectors.base import Detector, State
 from sanum.nets.autoencoder import Autoencoder, AutoencoderConfig, Downsampling
 from sanum.train.checkpoint import load_net_arrays, net_arrays
@@ -94,18 +95,30 @@ class ConvolutionalAutoencoder(Detector):
 
     def score(self, case: Prepared) -> AnomalyMap:
         """Squared reconstruction error, slice by slice along K."""
+        errors = np.zeros(case.grid.shape, dtype=np.float32)
+        for which, images, rebuilt in self._rebuilt(case):
+            errors[..., which] = np.moveaxis((images - rebuilt).square().mean(dim=1).numpy(), 0, 2)
+        return self._map(case, errors)
+
+    def restored(self, case: Prepared) -> Channels | None:
+        """What the autoencoder makes of each slice."""
+        found = np.zeros_like(case.voxels)
+        for which, _, rebuilt in self._rebuilt(case):
+            found[..., which] = np.moveaxis(rebuilt.numpy(), 0, 3)
+        return found
+
+    def _rebuilt(self, case: Prepared) -> Iterator[tuple[NDArray[np.int64], Tensor, Tensor]]:
+        """Batches of slices with mask: their indices, and (N, C, I, J) as they are and as they are rebuilt."""
         net: nn.Module = self._fitted() if self.fast_net_ is None else self.fast_net_
         self._check_case(case)
-        errors = np.zeros(case.grid.shape, dtype=np.float32)
         slices = np.moveaxis(case.voxels, 3, 0)
         shown = np.flatnonzero(case.mask.any(axis=(0, 1)))
-        with torch.inference_mode():
-            for start in range(0, len(shown), self.config.batch):
-                which = shown[start : start + self.config.batch]
-                images = torch.from_numpy(slices[which])
-                error = (images - net(images)).square().mean(dim=1)
-                errors[..., which] = np.moveaxis(error.numpy(), 0, 2)
-        return self._map(case, errors)
+        for start in range(0, len(shown), self.config.batch):
+            which = shown[start : start + self.config.batch]
+            images = torch.from_numpy(slices[which])
+            with torch.inference_mode():
+                rebuilt = net(images)
+            yield which, images, rebuilt
 
     def state(self) -> State:
         """Weights of the network."""

@@ -16,6 +16,8 @@ from sanum.core.errors import ConfigError, ModelFileError, NotFittedError
 from sanum.core.files import atomic_path
 from sanum.detectors.base import Detector
 from sanum.detectors.cae import ConvolutionalAutoencoder
+from sanum.nets.autoencoder import Autoencoder
+from sanum.nets.folded import fold_upsampling
 
 SCORE_TOLERANCE = 1e-4
 """Largest relative difference of a slice's score between two runtimes: far below what two healthy scans differ by."""
@@ -47,7 +49,7 @@ class OnnxNet(nn.Module):
         return torch.from_numpy(rebuilt)
 
 
-def slice_net(detector: Detector) -> nn.Module:
+def slice_net(detector: Detector) -> Autoencoder:
     """The network of a detector that scores slices by rebuilding them.
 
     Raises:
@@ -107,7 +109,7 @@ def write_onnx(detector: Detector, size: int, path: Path) -> dict[str, float]:
     with torch.inference_mode():
         expected = _scores(images, net(torch.from_numpy(images)).numpy())
     with atomic_path(path) as partial:
-        _export(net, images, partial, detector.state_sha256())
+        _export(fold_upsampling(net), images, partial, detector.state_sha256())
         differences = {}
         for name, rebuild in _runtimes(partial).items():
             found = _scores(images, rebuild(images))
@@ -160,8 +162,13 @@ def _session(path: Path) -> Any:
         raise ConfigError(_MISSING)
     import onnxruntime
 
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = torch.get_num_threads()
+    settings.add_session_config_entry(
+        "session.intra_op.allow_spinning", "0"
+    )  # other processes need the cores
     try:
-        return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
     except Exception as error:  # its errors have no common base but this
         raise ModelFileError(
             f"{path}: can't be loaded ({str(error).splitlines()[0]}); export it again"

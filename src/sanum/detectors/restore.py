@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from sanum.core.config import config_sha256
 from sanum.core.errors import ModelFileError, ScanError, TrainingError
 from sanum.core.records import AnomalyMap, Prepared
-from sanum.core.units import Volume
+from sanum.core.units import Channels, Volume
 from sanum.detectors.base import Detector, State
 from sanum.detectors.smoothing import smooth_within
 from sanum.nets.averaged import Averaged
@@ -157,6 +157,18 @@ class Restore(Detector):
         if self.prior_ is not None:
             values = values / (_enlarged(self.prior_, case) + np.float32(self.config.location_prior))
         return self._map(case, values)
+
+    def restored(self, case: Prepared) -> Channels | None:
+        """The healthy slices that the network gives beside the lesion."""
+        net = self._fitted()
+        self._check_case(case)
+        found = np.zeros_like(case.voxels)
+        shown = np.flatnonzero(case.mask.any(axis=(0, 1)))
+        with torch.inference_mode():
+            for which in _batches(shown, self.config.batch):
+                healthy = net(_windows(case, which, self.config.context))[1].clamp(0.0, 1.0)
+                found[..., which] = healthy.permute(1, 2, 3, 0).numpy()
+        return found
 
     def state(self) -> State:
         """Weights of the network, and the location prior where there is one."""

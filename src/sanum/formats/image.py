@@ -7,6 +7,7 @@ right as displayed, J bottom to top, and the affine is the identity.
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -170,7 +171,12 @@ def _told(wanted: Wanted) -> dict[str, Any]:
 
 
 def _header(width: int, height: int, facts: dict[str, Any]) -> Header:
-    return Header(Grid((width, height, 1), np.eye(4)), facts, is_image=True)
+    return Header(_grid(width, height), facts, is_image=True)
+
+
+@functools.lru_cache(maxsize=32)
+def _grid(width: int, height: int) -> Grid:
+    return Grid((width, height, 1), np.eye(4))
 
 
 def _grey(path: Path, image: Image, wanted: Wanted) -> NDArray[Any]:

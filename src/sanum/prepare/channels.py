@@ -136,7 +136,7 @@ def _by_landmarks(
     marks = scaling.landmarks(values, mask, MIN_TO_MAX if classic else row.percentiles)
     facts: dict[str, Any] = {
         "rule": "minmax" if classic else "percentile",
-        "low_median_high": [round(mark, 4) for mark in marks],
+        "low_median_high": [float(f"{mark:.6g}") for mark in marks],
     }
     if grey_levels:
         facts["flags"] = ["CT as grey levels, not Hounsfield units: scaled by percentiles, like MRI"]

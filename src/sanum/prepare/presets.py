@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -152,6 +153,7 @@ def preparation_from_dict(values: Mapping[str, Any], where: str = "preparation")
     return from_dict(PRESETS[preset], settings, where)
 
 
+@functools.lru_cache(maxsize=64)
 def preparation_sha256(preparation: Preparation) -> str:
     """Identity of a preparation: two with one hash give a model the same picture of a scan.
 

@@ -1,4 +1,4 @@
-"""A map on the model grid, seen on the scan's own grid."""
+"""What a model gives on its grid, seen on the scan's own grid."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from dataclasses import replace
 import numpy as np
 
 from sanum.core.errors import GeometryError
-from sanum.core.records import AnomalyMap, Prepared
+from sanum.core.records import AnomalyMap, Prepared, Scan
+from sanum.core.units import Channels, Volume
+from sanum.prepare.presets import Preparation, Template
 from sanum.prepare.steps.resample import resample
+from sanum.prepare.steps.scale import unscale
 
 
 def to_native(map: AnomalyMap, prepared: Prepared) -> AnomalyMap:
@@ -32,3 +35,29 @@ def to_native(map: AnomalyMap, prepared: Prepared) -> AnomalyMap:
     values, inside = resample(map.values, ~np.isnan(map.values), map.grid, prepared.native, to_scan)
     values[~inside] = np.nan
     return replace(map, values=values, grid=prepared.native)
+
+
+def twin_to_native(restored: Channels, prepared: Prepared, preparation: Preparation, scan: Scan) -> Volume:
+    """The first modality as a model restored it, in the scan's own grid and units.
+
+    Args:
+        restored: (C, I, J, K) in [0, 1] on the model grid.
+        prepared: the case it was made from.
+        preparation: how it was prepared.
+        scan: the first modality as it was read.
+
+    Returns:
+        (I, J, K) float32; outside what the model judged it is the scan itself, so that nothing but the model's
+        opinion differs.
+    """
+    to_scan = np.linalg.inv(prepared.to_model).astype(np.float64)
+    values, inside = resample(restored[0], prepared.mask, prepared.grid, prepared.native, to_scan)
+    facts = next(step.facts for step in prepared.steps if step.name == "scale")[preparation.modalities[0]]
+    if facts["rule"] == "windows":
+        low, high = next(iter(facts["hu"].values()))
+        in_units = unscale(values, (low, low, high))
+    else:
+        median = preparation.median if isinstance(preparation, Template) else None
+        in_units = unscale(values, tuple(facts["low_median_high"]), median)
+    twin: Volume = np.where(inside, in_units, scan.voxels)
+    return twin

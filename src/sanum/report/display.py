@@ -109,6 +109,7 @@ class View:
         cut: where it was taken.
         scan: (rows, columns), scanner units.
         heat: (rows, columns) map values, NaN outside the mask; None where there is no map.
+        twin: (rows, columns), the scan as it would look in health; None where nothing restored it.
         pixel_mm: height and width of a pixel.
         letters: left, right, top, bottom; empty for an image.
         caption: plain words.
@@ -122,6 +123,7 @@ class View:
     letters: str
     caption: str
     peaks: tuple[tuple[int, int, int], ...] = ()
+    twin: NDArray[Any] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,6 +173,7 @@ def _make_view(scan: Scan, detection: Detection, cut: Cut, box: Box) -> View:
         layout.letters,
         _caption(scan.grid, cut, here),
         tuple(peaks),
+        None if detection.restored is None else picture(detection.restored),
     )
 
 

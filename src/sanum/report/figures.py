@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -56,15 +57,15 @@ def heat_scale(map_scale: tuple[float, float]) -> tuple[float, float]:
 
 
 def overlay(views: Sequence[View], window: tuple[float, float], map_scale: tuple[float, float]) -> bytes:
-    """Draw slices to one scale: the bare scan, and the same with the map in colour over it.
+    """Draw slices to one scale: the bare scan, the same with the map in colour over it, and its restored twin.
 
     Args:
-        views: one or more slices, all with a map or all without.
+        views: one or more slices, all with a map or all without, all with a twin or all without.
         window: scan values shown black and white.
         map_scale: map values where colour starts (transparent below) and is fullest.
 
     Returns:
-        PNG bytes. One slice is drawn side by side, several in two rows.
+        PNG bytes. One slice is drawn side by side, several in a row each.
     """
     coloured = views[0].heat is not None
     rows = _panels(views, coloured)
@@ -130,11 +131,13 @@ def png(figure: Figure) -> bytes:
 
 
 def _panels(views: Sequence[View], coloured: bool) -> list[list[tuple[View, bool]]]:
-    bare = [(view, False) for view in views]
-    if not coloured:
-        return [bare]
-    heated = [(view, True) for view in views]
-    return [[*bare, *heated]] if len(views) == 1 else [bare, heated]
+    rows = [[(view, False) for view in views]]
+    if coloured:
+        rows.append([(view, True) for view in views])
+    twins = [replace(view, scan=view.twin) for view in views if view.twin is not None]
+    if twins:
+        rows.append([(twin, False) for twin in twins])
+    return [[panel for row in rows for panel in row]] if len(views) == 1 else rows
 
 
 def _panel_sizes(rows: list[list[tuple[View, bool]]], coloured: bool) -> tuple[list[float], list[float]]:

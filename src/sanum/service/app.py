@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +63,8 @@ def create_app(
     app = APIFlask("sanum.service", title="sanum", version=sanum.__version__, docs_path=None)
     app.request_class = StreamingRequest
     audit, metrics = AuditLog(place.data / "audit.log"), Metrics(engine)
-    doors = Doors(engine, audit, Throttle(allowed.requests_per_minute), loopback=place.loopback)
+    throttle = Throttle(place.data / f"rates-{socket.gethostname()}", allowed.requests_per_minute)
+    doors = Doors(engine, audit, throttle, loopback=place.loopback)
     folders = CaseFolders(place.data)
     parts = Parts(
         engine,

@@ -58,10 +58,11 @@ class CaseFolders:
         shutil.rmtree(self._cases / case, ignore_errors=True)
 
     def delete_inputs(self, case: str) -> None:
-        """Remove what was sent, and the copy of the scan that the viewer shows."""
+        """Remove what was sent, the copy of the scan that the viewer shows, and the twin, which holds parts of it."""
         shutil.rmtree(self.inputs(case), ignore_errors=True)
-        for copy in (self._cases / case).glob("results-*/scan.nii.gz"):
-            copy.unlink(missing_ok=True)
+        for name in ("scan.nii.gz", "restored.nii.gz"):
+            for copy in (self._cases / case).glob(f"results-*/{name}"):
+                copy.unlink(missing_ok=True)
 
     def drop_other_attempts(self, case: Case) -> None:
         """Remove results of earlier attempts."""

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Engine
 from sanum.core.errors import ConfigError
 from sanum.service import cases
 from sanum.service.case_folder import CaseFolders
-from sanum.service.cases import Case
+from sanum.service.cases import BRAIN, Case
 from sanum.service.models import FileModel, ServedModel
 
 if TYPE_CHECKING:
@@ -60,16 +60,19 @@ class Judge:
         Args:
             model: name of the model.
             case: name of the case in its results.
-            files: modality to file or folder, all in one folder.
+            files: modality, or `BRAIN`, to file or folder, all in one folder.
             results: folder to write.
             on_stage: told what the judge is at.
         """
         on_stage("loading the model")
-        found = self._model(model).detect(files, case=case, on_stage=on_stage)
+        scans = {modality: path for modality, path in files.items() if modality != BRAIN}
+        found = self._model(model).detect(
+            scans, case=case, brain=files.get(BRAIN), twin=True, on_stage=on_stage
+        )
         on_stage("writing results")
         folder = next(iter(files.values())).parent
-        shown = _without_folder(replace(found, anomaly_map=None, scan=None), f"{folder}/")
-        shown = replace(shown, anomaly_map=found.anomaly_map, scan=found.scan)
+        shown = _without_folder(replace(found, anomaly_map=None, scan=None, restored=None), f"{folder}/")
+        shown = replace(shown, anomaly_map=found.anomaly_map, scan=found.scan, restored=found.restored)
         shown.save(results)
         _write_volumes(found, results)
         return Verdict(shown.status, shown.reason, shown.score, shown.threshold, shown.p_value)

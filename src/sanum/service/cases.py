@@ -18,6 +18,9 @@ from sanum.service.database import cases
 
 State = Literal["queued", "running", "done", "failed"]
 STATES: tuple[State, ...] = ("queued", "running", "done", "failed")
+BRAIN = "brain"
+"""Key of the brain mask among the files of a case; the others are modalities."""
+
 UNFINISHED = ("queued", "running")
 
 
@@ -34,7 +37,7 @@ class Case:
         label: what the client calls it; shown to people, never logged.
         model: name of the model that judges it.
         submitter: name of the token that sent it.
-        files: modality to the name of its file in the case's folder.
+        files: modality, or `BRAIN`, to the name of its file in the case's folder; after `#` the series that is meant.
         content_sha256: of all that was sent, for idempotency.
         idempotency_key: the client's, or None.
         attempts: how often a worker has begun it.

@@ -18,11 +18,12 @@ from werkzeug.datastructures import FileStorage
 
 from sanum.core.config import did_you_mean
 from sanum.core.errors import ScanError
-from sanum.core.names import modality_of
+from sanum.core.names import modality_of, split_part, with_part
 from sanum.core.units import MODALITIES
+from sanum.service.cases import BRAIN
 from sanum.service.limits import Limits
 from sanum.service.problems import RequestError
-from sanum.service.sniff import ZIP, suffix_of
+from sanum.service.sniff import DICOM, ZIP, suffix_of
 from sanum.service.unpack import unpack
 
 INCOMING = "SANUM_INCOMING"
@@ -36,7 +37,7 @@ class Intake:
 
     Attributes:
         folder: holds nothing but them.
-        files: modality to file name in the folder.
+        files: modality, or `BRAIN`, to file name in the folder; after `#` the series that is meant.
         sha256: over modalities and contents.
     """
 
@@ -52,8 +53,13 @@ class Intake:
             os.close(descriptor)
 
     def paths(self) -> dict[str, Path]:
-        """Modality to path."""
-        return {modality: self.folder / name for modality, name in self.files.items()}
+        """Modality to path, without the brain mask."""
+        return {modality: self.folder / name for modality, name in self.files.items() if modality != BRAIN}
+
+    @property
+    def brain(self) -> Path | None:
+        """The brain mask, where one was sent."""
+        return self.folder / self.files[BRAIN] if BRAIN in self.files else None
 
 
 class _Part(io.FileIO):
@@ -118,15 +124,20 @@ def streaming_request() -> StreamingRequest:
 
 
 def take_in(
-    arrived: StreamingRequest, uploads: Mapping[str, FileStorage], single: str | None, limits: Limits
+    arrived: StreamingRequest,
+    uploads: Mapping[str, FileStorage],
+    single: str | None,
+    limits: Limits,
+    series: str | None = None,
 ) -> Intake:
     """Give uploaded files names of our own and look at their headers.
 
     Args:
         arrived: whose files they are.
-        uploads: field name to file; a field is a modality, or "file" for the only one.
+        uploads: field name to file; a field is a modality, "file" for the only one, or `BRAIN`.
         single: modality of the field "file".
         limits: see there.
+        series: of DICOM uploads, the one that is meant.
 
     Raises:
         RequestError: 400 for missing or doubled files, 415 for what is no scan, 413 for too much of one,
@@ -146,13 +157,16 @@ def take_in(
         assert isinstance(part, _Part)
         part.close()
         digest.update(f"{modality}:{part.digest.hexdigest()}\n".encode())
-        files[modality] = _accept(part.path, modality, arrived.deadline, limits).name
+        files[modality] = _accept(part.path, modality, arrived.deadline, limits, series)
     _only_these(arrived.upload_folder, files)
+    digest.update(f"series:{series or ''}\n".encode())
     return Intake(arrived.upload_folder, files, digest.hexdigest())
 
 
 def _modality(field: str, name: str, single: str | None) -> str:
     """What a file shows: its field says, or the model's only modality; the client's name may not contradict."""
+    if field == BRAIN:
+        return BRAIN
     if field not in ("file", *MODALITIES):
         told = f"{field[:80]!r}: not a field for files; {did_you_mean(field, MODALITIES)}"
         raise RequestError(422, "invalid-request", told)
@@ -173,7 +187,8 @@ def _modality(field: str, name: str, single: str | None) -> str:
     return modality
 
 
-def _accept(path: Path, modality: str, deadline: float, limits: Limits) -> Path:
+def _accept(path: Path, modality: str, deadline: float, limits: Limits, series: str | None) -> str:
+    """Name the file by what it shows, unpack it, look at its header; its name in the folder, with the series."""
     suffix = suffix_of(path)
     if path.stat().st_size == 0:
         raise RequestError(400, "empty-file", f"The file for {modality} is empty.")
@@ -188,9 +203,10 @@ def _accept(path: Path, modality: str, deadline: float, limits: Limits) -> Path:
         scan = unpack(path, target, most_bytes=limits.unpacked_mb * 1e6, deadline=deadline)
     else:
         scan = path.rename(target.with_name(modality + suffix))
+    part = series if modality != BRAIN and (scan.is_dir() or scan.suffix == DICOM) else None
     if scan.is_file():
-        _check_header(scan, limits)
-    return scan
+        _check_header(with_part(scan, part), limits)
+    return with_part(scan, part).name
 
 
 def _check_header(scan: Path, limits: Limits) -> None:
@@ -208,8 +224,9 @@ def _check_header(scan: Path, limits: Limits) -> None:
 
 
 def _only_these(folder: Path, files: Mapping[str, str]) -> None:
+    kept = {split_part(folder / name)[0].name for name in files.values()}
     for path in folder.iterdir():
-        if path.name not in files.values():
+        if path.name not in kept:
             if path.is_dir():
                 shutil.rmtree(path)
             else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -30,6 +31,7 @@ from sanum.service.models import FileModel, model_files
 from sanum.service.retention import Retention
 from sanum.service.tokens import any_token
 from sanum.service.worker import Worker, WorkerSettings, farewell
+from sanum.workflow.executor import default_workers
 
 STOP_SECONDS = 30.0
 """A process that is asked to stop is ended after so long."""
@@ -38,6 +40,9 @@ RESTART_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Pauses before a process that died is replaced, longer each time that it died young."""
 
 YOUNG_SECONDS = 20.0
+
+MOST_SERVERS = 4
+"""Web processes where nobody says how many; each takes about 0.3 GB with a small model."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ class ServeConfig:
         host, port: where to listen; loopback by default.
         hosts: further names under which clients reach it, such as that of a proxy.
         database: URL; an embedded SQLite file in `data` by default.
-        servers: web processes; each holds the models for `/v1/predict`.
+        servers: web processes; each holds the models for `/v1/predict`. 0 is one a core, at most `MOST_SERVERS`.
         workers: processes that judge cases; 0 where other hosts do that.
         case_seconds: a case that takes longer fails.
         limits, retention: see there.
@@ -62,7 +67,7 @@ class ServeConfig:
     port: int = 8417
     hosts: tuple[str, ...] = ()
     database: str | None = None
-    servers: int = 1
+    servers: int = 0
     workers: int = 1
     case_seconds: float = 900.0
     limits: Limits = field(default_factory=Limits)
@@ -71,15 +76,18 @@ class ServeConfig:
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise ConfigError(f"port: expected 0 to 65535, got {self.port}")
-        if self.servers < 1 or self.workers < 0:
-            raise ConfigError(
-                f"expected 1 or more servers and 0 or more workers, got {self.servers}, {self.workers}"
-            )
+        if self.servers < 0 or self.workers < 0:
+            raise ConfigError(f"expected 0 or more servers and workers, got {self.servers}, {self.workers}")
 
     @property
     def loopback(self) -> bool:
         """Whether only this machine can reach it."""
         return self.host in LOOPBACK
+
+    @property
+    def server_processes(self) -> int:
+        """How many web processes there are."""
+        return self.servers or min(default_workers(), MOST_SERVERS)
 
     def open(self) -> Engine:
         """The service's database, with all tables.
@@ -109,7 +117,7 @@ def serve(config: ServeConfig) -> None:
     _models(config)
     engine = config.open()
     _check_models(config)
-    shared = Path(config.data).resolve() / "metrics"
+    shared = Path(config.data).resolve() / f"metrics-{socket.gethostname()}"
     shutil.rmtree(shared, ignore_errors=True)
     shared.mkdir(parents=True)
     os.environ[SHARED] = str(shared)
@@ -154,7 +162,9 @@ class _Family:
     def _start(self, role: str) -> None:
         name = uuid.uuid4().hex
         self._started[role] = time.monotonic()
-        self._children[name] = (role, subprocess.Popen(_command(role, name, self._config)))
+        environment = _web_environment(self._config) if role == "web" else None
+        process = subprocess.Popen(_command(role, name, self._config), env=environment)
+        self._children[name] = (role, process)
 
     def _pause(self, role: str) -> float:
         young = time.monotonic() - self._started[role] < YOUNG_SECONDS
@@ -180,7 +190,7 @@ class _Family:
 def _web(config: ServeConfig) -> None:
     from sanum.service.web_server import run
 
-    run(lambda: load_app(config), host=config.host, port=config.port, workers=config.servers)
+    run(lambda: load_app(config), host=config.host, port=config.port, workers=config.server_processes)
 
 
 def load_app(config: ServeConfig) -> APIFlask:
@@ -213,6 +223,12 @@ def _check_models(config: ServeConfig) -> None:
 def _command(role: str, name: str, config: ServeConfig) -> list[str]:
     settings = msgspec.json.encode(to_dict(config)).decode()
     return [sys.executable, "-m", "sanum.service.launch", role, name, settings]
+
+
+def _web_environment(config: ServeConfig) -> dict[str, str]:
+    """The web processes share the cores; threads that fight for them make every answer late."""
+    threads = max(1, default_workers() // config.server_processes)
+    return {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE", **os.environ}
 
 
 def _models(config: ServeConfig) -> dict[str, Path]:

@@ -32,7 +32,7 @@ class Limits:
     upload_seconds: float = 900.0
     silent_seconds: float = 30.0
     queue: int = 200
-    waiting: int = 4
+    waiting: int = 16
     wait_seconds: float = 120.0
     requests_per_minute: float = 1200.0
 

@@ -35,9 +35,23 @@ class ServedModel(Protocol):
         """Share of healthy voxels to the map value that only this share exceeds."""
 
     def detect(
-        self, files: Mapping[str, Path], /, *, case: str, on_stage: Callable[[str], None] = ...
+        self,
+        files: Mapping[str, Path],
+        /,
+        *,
+        case: str,
+        brain: Path | None = None,
+        twin: bool = False,
+        on_stage: Callable[[str], None] = ...,
     ) -> CaseDetection:
-        """Judge the files of one case, one a modality; `on_stage` is told what comes next.
+        """Judge the files of one case, one a modality.
+
+        Args:
+            files: modality to file.
+            case: name of the case in its results.
+            brain: brain mask on the first modality's grid.
+            twin: restore the healthy twin too, where the detector can.
+            on_stage: told what comes next.
 
         Raises:
             ScanError: the files can't be judged by this model.
@@ -84,13 +98,21 @@ class FileModel:
         }
 
     def detect(
-        self, files: Mapping[str, Path], /, *, case: str, on_stage: Callable[[str], None] = _quiet
+        self,
+        files: Mapping[str, Path],
+        /,
+        *,
+        case: str,
+        brain: Path | None = None,
+        twin: bool = False,
+        on_stage: Callable[[str], None] = _quiet,
     ) -> CaseDetection:
         """Judge the files of one case, one a modality."""
         from sanum.cohort.table import Row
         from sanum.workflow.detect import detect
 
-        return detect(self._model, Row(case=case, subject=case, scans=dict(files)), on_stage=on_stage)
+        row = Row(case=case, subject=case, scans=dict(files), brain=brain)
+        return detect(self._model, row, on_stage=on_stage, twin=twin)
 
 
 def model_files(paths: Sequence[Path]) -> dict[str, Path]:

@@ -35,7 +35,7 @@ def add_case_routes(app: APIFlask, parts: Parts) -> None:
 def _add_submission(app: APIFlask, parts: Parts) -> None:
     @app.post("/v1/cases")
     @parts.doors.needs(app, "submit")
-    @app.input(wire.CaseForm, location="form_and_files", arg_name="form")
+    @app.input(wire.CaseForm, location="form", arg_name="form")
     @app.output(wire.CaseOut, status_code=202)
     @app.doc(tags=["cases"], summary="Send a case", operation_id="send_case")
     def send(form: wire.CaseForm) -> tuple[wire.CaseOut, int, dict[str, str]]:
@@ -137,7 +137,8 @@ def _submit(parts: Parts, form: wire.CaseForm) -> tuple[Case, bool]:
     upload = streaming_request()
     name, model = choose(parts.models, form.model)
     needed = modalities(model)
-    taken = take_in(upload, upload.files, needed[0] if len(needed) == 1 else None, parts.limits)
+    single = needed[0] if len(needed) == 1 else None
+    taken = take_in(upload, upload.files, single, parts.limits, form.series)
     missing = [modality for modality in needed if modality not in taken.files]
     if missing:
         raise RequestError(

@@ -10,7 +10,8 @@ from apiflask import APIFlask
 from werkzeug.datastructures import FileStorage
 
 from sanum.core.errors import ScanError
-from sanum.report.case import case_pictures
+from sanum.report.case import Picture, case_pictures
+from sanum.report.picture_overlay import picture_overlay
 from sanum.service import wire
 from sanum.service.intake import streaming_request, take_in
 from sanum.service.models import choose, modalities
@@ -26,7 +27,7 @@ def add_predict_routes(app: APIFlask, parts: Parts) -> None:
 
     @app.post("/v1/predict")
     @parts.doors.needs(app, "submit")
-    @app.input(wire.PredictForm, location="form_and_files", arg_name="form")
+    @app.input(wire.PredictForm, location="form", arg_name="form")
     @app.output(wire.PredictionOut)
     @app.doc(tags=["predict"], summary="Judge one scan at once", operation_id="predict")
     def predict(form: wire.PredictForm) -> dict[str, Any]:
@@ -38,12 +39,16 @@ def add_predict_routes(app: APIFlask, parts: Parts) -> None:
         name, model = choose(parts.models, form.model)
         needed = modalities(model)
         taken = take_in(
-            upload, _files(upload.files, form), needed[0] if len(needed) == 1 else None, parts.limits
+            upload,
+            _files(upload.files, form),
+            needed[0] if len(needed) == 1 else None,
+            parts.limits,
+            form.series,
         )
         parts.audit.write(parts.doors.who().name, "predict", model=name)
         with parts.turns.take():
             try:
-                found = model.detect(taken.paths(), case="upload")
+                found = model.detect(taken.paths(), case="upload", brain=taken.brain)
             except ScanError as error:
                 raise _refused(str(error), taken.folder) from error
         if found.status == "refused":
@@ -55,17 +60,25 @@ def prediction(found: CaseDetection, heatmap: str) -> dict[str, Any]:
     """The answer to one scan, as plain JSON."""
     plain = found.to_dict()
     wanted = heatmap == "always" or (heatmap == "abnormal" and found.status == "abnormal")
-    pictures = case_pictures(found, found.scan, limit=1) if wanted else []
+    picture = _picture(found) if wanted else None
     return {
         "decision": found.status,
         **{key: plain[key] for key in ("abnormal", "score", "threshold", "p_value", "rule", "findings")},
-        "heatmap": base64.b64encode(pictures[0].png).decode("ascii") if pictures else None,
-        "heatmap_shows": pictures[0].caption if pictures else None,
+        "heatmap": base64.b64encode(picture.png).decode("ascii") if picture else None,
+        "heatmap_shows": picture.caption if picture else None,
         "map_scale": plain["map_scale"],
         "model": {"name": found.provenance.model_name, "sha256": found.provenance.model_sha256},
         "version": found.provenance.version,
         "seconds": found.provenance.seconds,
     }
+
+
+def _picture(found: CaseDetection) -> Picture | None:
+    """The most telling drawing of a volume; of a 2D picture the map over it, pixel on pixel."""
+    if found.scan is None or found.anomaly_map is None or not found.is_image:
+        return next(iter(case_pictures(found, found.scan, limit=1)), None)
+    shown = "The picture with the anomaly map over it, each pixel in its place."
+    return Picture(picture_overlay(found.scan, found.anomaly_map, found.map_scale), shown)
 
 
 def _files(files: Any, form: wire.PredictForm) -> dict[str, FileStorage]:

@@ -9,7 +9,7 @@ from apiflask.fields import UploadFile
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from sanum.core.records import NOTICE
-from sanum.service.cases import Case
+from sanum.service.cases import BRAIN, Case
 
 MODEL_FIELD = Field(None, max_length=200, description="Name of a model; needed where several are served.")
 FILE_FIELD = Field(
@@ -29,6 +29,15 @@ class _Form(BaseModel):
     PDw: UploadFile | None = MODALITY_FIELD
     T1ce: UploadFile | None = MODALITY_FIELD
     CT: UploadFile | None = MODALITY_FIELD
+    brain: UploadFile | None = Field(
+        None,
+        description="Brain mask on the grid of the first modality: above 0 is brain. Estimated without it.",
+    )
+    series: str | None = Field(
+        None,
+        pattern=r"^[0-9][0-9.]{0,63}$",
+        description="Number, or ending of the UID, of the DICOM series to judge where the upload holds several.",
+    )
 
 
 class CaseForm(_Form):
@@ -180,7 +189,7 @@ def case_out(case: Case, results: dict[str, str]) -> CaseOut:
         score=case.score,
         threshold=case.threshold,
         p_value=case.p_value,
-        modalities=sorted(case.files),
+        modalities=sorted(set(case.files) - {BRAIN}),
         inputs_kept=case.inputs_kept,
         results=results,
     )

@@ -21,10 +21,10 @@ from sanum.cohort.table import Row
 from sanum.core.errors import CalibrationError, ModelFileError, ScanError, StorageError
 from sanum.core.files import atomic_folder, write_json, write_text
 from sanum.core.records import Calibration, Detection, Finding, MemberMap, Prepared, Provenance, Scan
-from sanum.formats import modality_of, scan_stem, write_map
+from sanum.formats import modality_of, scan_stem, write_map, write_volume
 from sanum.model import Model, load
 from sanum.prepare.presets import Preparation, Template
-from sanum.prepare.way_back import to_native
+from sanum.prepare.way_back import to_native, twin_to_native
 from sanum.workflow.cohort_report import write_cohort_report
 from sanum.workflow.executor import map_cases
 from sanum.workflow.model_cache import cached_model
@@ -44,7 +44,7 @@ class CaseDetection(Detection):
     card: dict[str, Any] = field(default_factory=dict)
 
     def save(self, folder: Path | str) -> Path:
-        """Write `detection.json`, the anomaly map, overlays and `report.html` into a folder, all or nothing.
+        """Write `detection.json`, map, restored scan, overlays and `report.html` into a folder, all or nothing.
 
         Raises:
             StorageError: the folder can't be written.
@@ -58,6 +58,8 @@ class CaseDetection(Detection):
                 write_map(
                     partial, self.anomaly_map.values, self.anomaly_map.grid, self.map_scale, self.is_image
                 )
+            if self.restored is not None and self.anomaly_map is not None:
+                write_volume(partial / "restored.nii.gz", self.restored, self.anomaly_map.grid)
             write_case(self, self.scan, partial, self.card)
         return target
 
@@ -74,13 +76,16 @@ def _quiet(stage: str) -> None:
     del stage
 
 
-def detect(model: Model, row: Row, *, on_stage: Callable[[str], None] = _quiet) -> CaseDetection:
+def detect(
+    model: Model, row: Row, *, on_stage: Callable[[str], None] = _quiet, twin: bool = True
+) -> CaseDetection:
     """Judge one case. A scan that can't be judged is refused with the reason, never called normal.
 
     Args:
         model: calibrated.
         row: names the files.
         on_stage: told what comes next: "reading", "preparing", "scoring", "deciding".
+        twin: restore the healthy twin too, where the detector can.
 
     Raises:
         CalibrationError: the model is not calibrated.
@@ -98,6 +103,7 @@ def detect(model: Model, row: Row, *, on_stage: Callable[[str], None] = _quiet) 
         prepared = prepare_scans(files, model.preparation)
         on_stage("scoring")
         scored, members = model.detector.score_with_members(prepared)
+        restored = model.detector.restored(prepared) if twin else None
         on_stage("deciding")
         score = scored.summary(calibration.summary)
         native = to_native(scored, prepared)
@@ -123,6 +129,9 @@ def detect(model: Model, row: Row, *, on_stage: Callable[[str], None] = _quiet) 
         finding_control=control_sentence(calibration),
         healthy_group=decision.healthy_group,
         warnings=(decision.warning,) if decision.warning else (),
+        restored=None
+        if restored is None or scan is None
+        else twin_to_native(restored, prepared, model.preparation, scan),
         scan=scan,
         card=model.card,
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sanum.core.errors import PreparationError
-from sanum.prepare.steps.scale import landmarks, scale
+from sanum.prepare.steps.scale import landmarks, scale, unscale
 
 VALUES = np.random.default_rng(0).gamma(2.0, 300.0, (20, 20, 20)).astype(np.float32)
 ROBUST = (0.5, 99.5)
@@ -57,3 +57,10 @@ def test_no_contrast_is_refused():
         landmarks(np.full((4, 4, 4), 5.0, np.float32), np.ones((4, 4, 4), bool), ROBUST)
     with pytest.raises(PreparationError, match="no voxel of the brain"):
         landmarks(VALUES, np.zeros_like(MASK), (0.0, 100.0))
+
+
+@pytest.mark.parametrize("median", [None, 0.5])
+def test_unscaling_gives_the_scanner_units_back(median):
+    values = np.linspace(10.0, 90.0, 50, dtype=np.float32)
+    marks = (10.0, 30.0, 90.0)
+    np.testing.assert_allclose(unscale(scale(values, marks, median), marks, median), values, rtol=1e-5)

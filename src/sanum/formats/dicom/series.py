@@ -115,7 +115,9 @@ def choose(path: Path, listed: Sequence[Series], wanted: Wanted) -> tuple[Series
         asked = f"series {wanted.part}" if wanted.part is not None else (wanted.modality or "a 3D series")
         found = "several series fit" if fitting else "no series fits"
         shown = "".join(f"\n  {one}" for one in listed)
-        raise ScanError(f"{path}: {found} {asked}; choose one with --series NUMBER or PATH#NUMBER:{shown}")
+        raise ScanError(
+            f"{path}: {found} {asked}; name one: --series NUMBER, PATH#NUMBER or the field series:{shown}"
+        )
     chosen = fitting[0]
     if chosen.arranged is None:
         raise ScanError(f"{path}: series {chosen.number} is not read: {chosen.fault}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,6 +52,7 @@ def whole_slice(grid: Grid) -> Field:
     return Field(((i - 1) / 2, (j - 1) / 2), (i * spacing_i, j * spacing_j))
 
 
+@functools.lru_cache(maxsize=32)
 def slice_grid(grid: Grid, field: Field, size: int, slices: range) -> Grid:
     """Grid of size x size pixels over `field` in each of `slices`; slice positions are the source's own."""
     to_source = np.eye(4)

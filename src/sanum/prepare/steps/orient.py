@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TypeVar
 
 import numpy as np
@@ -20,6 +21,7 @@ def ras_order(grid: Grid) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]
     return (axes[0], axes[1], axes[2]), (flips[0], flips[1], flips[2])
 
 
+@functools.lru_cache(maxsize=32)
 def ras_grid(grid: Grid) -> Grid:
     """The same voxels, told with I to the right, J to the front, K upwards; an oblique tilt stays exact."""
     axes, flips = ras_order(grid)

@@ -9,9 +9,13 @@ from numpy.typing import NDArray
 
 from sanum.core.grid import Grid
 from sanum.core.units import Affine, Mask, Volume
+from sanum.prepare.steps import separable
 
 INSIDE_SHARE = 0.5
 """A target voxel is inside when at least this share of its interpolation weight falls on known voxels."""
+
+SAME_PLACE = 1e-9
+"""Grids that differ by less than this share of a voxel are one grid, and nothing is interpolated."""
 
 FWHM_PER_SIGMA = float(np.sqrt(8.0 * np.log(2.0)))
 
@@ -37,8 +41,10 @@ def resample(
     """
     from scipy import ndimage
 
-    out, inside = np.zeros(target.shape, np.float32), np.zeros(target.shape, np.bool_)
     to_voxel = _voxel_map(source, target, to_target)
+    if source.shape == target.shape and np.abs(to_voxel - np.eye(4)).max() < SAME_PLACE:
+        return np.where(known, values, np.float32(0)), known.copy()
+    out, inside = np.zeros(target.shape, np.float32), np.zeros(target.shape, np.bool_)
     sigmas = _widening(to_voxel)
     box = _box(known, 1 + np.ceil(3.0 * sigmas).astype(int))
     if box is None:
@@ -48,7 +54,7 @@ def resample(
     if sigmas.any():
         weights = ndimage.gaussian_filter(weights, sigmas, mode="nearest", truncate=3.0)
         weighted = ndimage.gaussian_filter(weighted, sigmas, mode="nearest", truncate=3.0)
-    window = _touched(box, to_voxel, target.shape)
+    window = _touched(box, to_voxel, target.shape) if values.shape[2] > 1 else _whole(target.shape)
     weight = _interpolate(weights, to_voxel, box, window, order=1)
     value = _interpolate(weighted, to_voxel, box, window, order=1)
     inside[window] = weight >= INSIDE_SHARE
@@ -108,6 +114,10 @@ def _touched(box: Box, to_voxel: Affine, shape: tuple[int, int, int]) -> Box:
     return i, j, k
 
 
+def _whole(shape: tuple[int, int, int]) -> Box:
+    return slice(0, shape[0]), slice(0, shape[1]), slice(0, shape[2])
+
+
 def _interpolate(values: Volume, to_voxel: Affine, box: Box, window: Box, order: Literal[0, 1]) -> Volume:
     from scipy import ndimage
 
@@ -118,6 +128,8 @@ def _interpolate(values: Volume, to_voxel: Affine, box: Box, window: Box, order:
     found = np.empty(shape, np.float32)
     if found.size == 0:
         return found
+    if order == 1 and separable.is_separable(to_voxel, values.shape, shape):
+        return separable.interpolate(values, np.diag(matrix), offset, shape)
     ndimage.affine_transform(
         values, matrix, offset, output=found, order=order, mode="grid-constant", prefilter=False
     )

@@ -65,3 +65,11 @@ def windowed(hounsfield: Volume, window: Window) -> Volume:
 def holds_grey_levels(scan: Scan) -> bool:
     """Whether a CT scan's values can't be Hounsfield units: a picture, or values from 0 to exactly 255."""
     return scan.is_image or (float(scan.voxels.min()), float(scan.voxels.max())) == GREY_LEVELS
+
+
+def unscale(values: Volume, marks: Landmarks, median: float | None = None) -> Volume:
+    """The inverse of `scale` between its ends: [0, 1] back to the scan's own units."""
+    low, middle, high = marks
+    if median is None or not low < middle < high:
+        return (low + values * (high - low)).astype(np.float32)
+    return np.interp(values, (0.0, median, 1.0), (low, middle, high)).astype(np.float32)
