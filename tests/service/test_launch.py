@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sanum.core.errors import CalibrationError, ConfigError, ModelFileError
+from sanum.service import launch
 from sanum.service.launch import ServeConfig, serve
 from tests.service.conftest import Live
 from tests.service.fakes import nifti
@@ -81,6 +82,16 @@ def test_what_cannot_be_served_is_named(tmp_path, model_path):
         ServeConfig((), "d", port=70000)
     with pytest.raises(ConfigError, match="0 or more servers"):
         ServeConfig((), "d", servers=-1)
+
+
+def test_processes_share_the_cores_and_an_operator_may_say_otherwise(monkeypatch):
+    monkeypatch.setattr(launch, "default_workers", lambda: 8)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert ServeConfig((), "d").server_processes == launch.MOST_SERVERS
+    assert launch._environment("web", ServeConfig((), "d"))["OMP_NUM_THREADS"] == "2"
+    assert launch._environment("worker", ServeConfig((), "d", workers=3))["OMP_NUM_THREADS"] == "2"
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    assert launch._environment("web", ServeConfig((), "d", servers=16))["OMP_NUM_THREADS"] == "5"
 
 
 def test_an_uncalibrated_model_is_not_served(tmp_path, store):

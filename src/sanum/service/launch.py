@@ -162,8 +162,7 @@ class _Family:
     def _start(self, role: str) -> None:
         name = uuid.uuid4().hex
         self._started[role] = time.monotonic()
-        environment = _web_environment(self._config) if role == "web" else None
-        process = subprocess.Popen(_command(role, name, self._config), env=environment)
+        process = subprocess.Popen(_command(role, name, self._config), env=_environment(role, self._config))
         self._children[name] = (role, process)
 
     def _pause(self, role: str) -> float:
@@ -225,9 +224,9 @@ def _command(role: str, name: str, config: ServeConfig) -> list[str]:
     return [sys.executable, "-m", "sanum.service.launch", role, name, settings]
 
 
-def _web_environment(config: ServeConfig) -> dict[str, str]:
-    """The web processes share the cores; threads that fight for them make every answer late."""
-    threads = max(1, default_workers() // config.server_processes)
+def _environment(role: str, config: ServeConfig) -> dict[str, str]:
+    """The processes share the cores: threads that spin while they wait cost a volume four times its time."""
+    threads = max(1, default_workers() // (config.server_processes if role == "web" else config.workers))
     return {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE", **os.environ}
 
 
