@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sanum.prepare.contrast import contrast_flags
+from sanum.prepare.contrast import contrast_flags, rough_contrast_flags
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,20 @@ def test_only_an_unusual_ratio_is_flagged(channel, white, grey, flagged):
     flags = contrast_flags({channel: {"white": white, "grey": grey}})
     assert bool(flags) is flagged
     assert all(channel in flag for flag in flags)
+
+
+@pytest.mark.parametrize(
+    ("modality", "ratio", "flagged"),
+    [
+        ("T1w", 1.12, False),
+        ("T1w", 0.91, True),
+        ("T1ce", 0.9, True),
+        ("FLAIR", 1.13, False),
+        ("FLAIR", 1.49, True),
+        ("T2w", 0.8, False),
+    ],
+)
+def test_without_registration_only_what_is_sure_is_flagged(modality, ratio, flagged):
+    flags = rough_contrast_flags({modality: ratio})
+    assert bool(flags) is flagged
+    assert all(flag.startswith(f"{modality} looks like T") for flag in flags)

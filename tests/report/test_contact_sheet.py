@@ -1,96 +1,127 @@
-"""The contact sheet: outliers first, nothing left out silently, caps stated."""
+"""The contact sheet: what stands out comes first, nothing left out silently, caps stated."""
 
+import base64
+import hashlib
 import io
+import re
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from sanum.core.errors import CohortError
+from sanum.core.quality import CaseQuality, ScanQuality
 from sanum.report import contact_sheet
-from sanum.report.contact_sheet import MAX_PICTURED, MAX_ROWS, ContactCase, rank_cases, write_contact_sheet
-from sanum.report.unusual import distances_from_typical, histogram, robust_z
+from sanum.report.contact_sheet import MAX_ROWS, write_contact_sheet
+from sanum.report.ranking import MAX_FIRST, MAX_PICTURED, ContactCase, choose_pictured, rank_cases
+from sanum.report.unusual import distances_from_typical, histogram
 from tests.phantoms import prepared_case
 from tests.report.html_checks import check_page, words
 
-
-def ready(number: int, channels: int = 1, gamma: float = 1.0, **facts) -> ContactCase:
-    prepared = prepared_case(number)
-    slices = np.repeat(np.moveaxis(prepared.voxels, -1, 0) ** gamma, channels, axis=1)
-    return ContactCase(f"case-{number}", "healthy", "train", "ready", slices=slices, facts=facts)
+SHAPES = np.moveaxis(prepared_case(1).voxels, -1, 0)
 
 
-def sheet(tmp_path, cases, modalities=("T1w",), seed=0) -> str:
+def ready(number, *, noise=0.02, ml=1200.0, flags=(), modalities=("T1w",), **cohort) -> ContactCase:
+    scans = tuple(ScanQuality(modality, noise=noise) for modality in modalities)
+    quality = CaseQuality(scans, brain_ml=ml, flags=tuple(flags))
+    return ContactCase(f"case-{number}", "healthy", "train", "ready", quality=quality, **cohort)
+
+
+def sheet(tmp_path, cases, channels=("T1w",), seed=0) -> str:
     path = tmp_path / "check.html"
-    write_contact_sheet(cases, path, modalities=modalities, seed=seed)
-    text = path.read_text(encoding="utf-8")
-    check_page(text)
-    return text
+    rows = rank_cases(cases)
+    drawn = choose_pictured(rows, np.random.default_rng(seed))
+    slices = {row.case.case: np.repeat(SHAPES, len(channels), axis=1) for row in drawn}
+    write_contact_sheet(cases, rows, slices, path, channels=channels, seed=seed)
+    return path.read_text(encoding="utf-8")
 
 
-def test_the_page_shows_pictures_histograms_and_what_was_left_out(tmp_path):
+def without_script(text: str) -> str:
+    return re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL)
+
+
+def test_the_page_shows_pictures_measures_and_what_was_left_out(tmp_path):
     lost = ContactCase("sub-<b>", "healthy", "train", "failed", "the brain mask is empty")
-    page = sheet(tmp_path, [ready(1, brain_ml=1200.0), ready(2, brain_ml=1250.0), lost])
+    page = sheet(tmp_path, [ready(1, histogram=histogram(SHAPES)), ready(2), lost])
+    check_page(without_script(page))
     text = words(page)
     assert "the brain mask is empty" in text
     assert "sub-<b>" in text
     assert "each of 2 of 2 ready cases" in text
-    assert page.count("<img") == 2
+    assert "Noise within the brain, of its median" in text
+    assert "lower is better" in text
+    assert page.count("<img") == 3
     assert Image.open(tmp_path / "check.png").size[0] > 500
 
 
-def test_outliers_come_first_and_are_marked(tmp_path):
-    cases = [ready(number, brain_ml=1200.0 + number) for number in range(12)] + [ready(99, brain_ml=300.0)]
+def test_the_only_script_is_the_one_the_policy_names(tmp_path):
+    page = sheet(tmp_path, [ready(1)])
+    (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src &#39;sha256-{digest}&#39;" in page
+    assert "http" not in page.replace("http-equiv", "")
+
+
+def test_flags_come_first_then_outliers_and_both_say_why(tmp_path):
+    cases = [ready(n, noise=0.02 + n / 10_000) for n in range(12)]
+    cases += [ready(98, noise=0.2), ready(99, flags=["the head lies upside down"])]
+    assert [row.case.case for row in rank_cases(cases)[:2]] == ["case-99", "case-98"]
     text = words(sheet(tmp_path, cases))
-    assert "▲ 300" in text
-    facts = text[text.index("Facts, the most unusual") :]
-    assert facts.index("case-99") < facts.index("case-5 ")
+    first = text[text.index("Look at these first") :]
+    assert first.index("the head lies upside down") < first.index(
+        "Noise within the brain, of its median 0.2, usual 0.02"
+    )
+    assert "▲ 0.2" in text
+    assert "3.5 or more robust standard deviations" in text
 
 
 def test_a_case_with_other_intensities_is_unusual():
-    cases = [ready(number) for number in range(12)] + [ready(99, gamma=4.0)]
-    histograms = {case.case: histogram(case.slices) for case in cases}
-    top = rank_cases(cases, histograms)[0]
+    cases = [ready(n, histogram=histogram(SHAPES ** (1 + n / 100))) for n in range(12)]
+    top = rank_cases([*cases, ready(99, histogram=histogram(SHAPES**4.0))])[0]
     assert top.case.case == "case-99"
-    assert top.unusual == ("intensity_distance",)
-
-
-def test_the_time_a_step_took_makes_no_case_unusual():
-    cases = [ready(number, **{"brain.seconds": 0.1 + number / 1000}) for number in range(12)]
-    slow = ready(99, **{"brain.seconds": 60.0})
-    assert all(row.unusual == () for row in rank_cases([*cases, slow], {}))
+    assert [one.measure.name for one in top.scans[0][1]] == ["intensity_distance"]
 
 
 def test_the_same_seed_draws_the_same_sheet(tmp_path):
     cases = [ready(number) for number in range(5)]
     first, again = sheet(tmp_path, cases), sheet(tmp_path, cases)
     assert first == again
-    assert first != sheet(tmp_path, cases, seed=1)
+
+
+def test_most_of_what_is_drawn_stands_out_and_some_is_drawn_by_chance():
+    flagged = [ready(n, flags=["look"]) for n in range(100)]
+    usual = [ready(n) for n in range(100, 200)]
+    drawn = choose_pictured(rank_cases([*usual, *flagged]), np.random.default_rng(0))
+    assert len(drawn) == MAX_PICTURED
+    assert sum(row.stands_out for row in drawn) == MAX_FIRST
+    assert all(row.stands_out for row in drawn[:MAX_FIRST])
 
 
 def test_thousands_of_cases_are_capped_and_the_caps_are_stated(tmp_path):
-    cases = [ready(number, brain_ml=float(number)) for number in range(MAX_PICTURED + 5)]
-    many = [
-        ContactCase(f"more-{n}", "healthy", "train", "ready", facts={"brain_ml": 1.0}) for n in range(3000)
-    ]
+    cases = [ready(number) for number in range(3000)]
     lost = [ContactCase(f"lost-{n}", "lesion", "test", "failed", "unreadable") for n in range(MAX_ROWS + 10)]
-    page = sheet(tmp_path, [*cases, *many, *lost])
+    page = sheet(tmp_path, [*cases, *lost])
     text = words(page)
-    assert f"{MAX_PICTURED} of {len(cases) + 3000} ready cases" in text
+    assert f"{MAX_PICTURED} of {len(cases)} ready cases" in text
     assert f"The first {MAX_ROWS} of {len(lost)}." in text
-    assert f"{MAX_ROWS} of {len(cases) + 3000} ready cases are listed" in text
+    assert f"{MAX_ROWS} of {len(cases)} scans are listed" in text
     assert len(page) < 5e6
 
 
+def test_a_case_prepared_without_a_record_is_listed_as_ready(tmp_path):
+    bare = ContactCase("old", "healthy", None, "ready", histogram=histogram(SHAPES))
+    text = words(sheet(tmp_path, [bare]))
+    assert "ready 1 failed 0" in text
+
+
 def test_several_channels_stand_side_by_side(tmp_path):
-    text = words(sheet(tmp_path, [ready(1, channels=2), ready(2, channels=2)], modalities=("T1w", "FLAIR")))
+    text = words(sheet(tmp_path, [ready(1), ready(2)], channels=("T1w", "FLAIR")))
     assert "side by side: T1w, FLAIR" in text
 
 
 def test_mathematics_in_names_is_plain_text(tmp_path):
     """A dollar sign starts mathematics in the drawing library; a name must not fail there."""
-    case = ready(1)
-    odd = ContactCase("$\\frac{$", "healthy", None, "ready", slices=case.slices)
+    odd = ContactCase("$\\frac{$", "healthy", None, "ready", site="$\\frac{$", quality=ready(1).quality)
     assert "$\\frac{$" in words(sheet(tmp_path, [odd]))
 
 
@@ -103,8 +134,11 @@ def test_a_sheet_without_any_ready_case_still_tells_why(tmp_path):
 def test_wrong_input_is_named(tmp_path):
     with pytest.raises(CohortError, match="has no case"):
         sheet(tmp_path, [])
+    case = ready(1)
     with pytest.raises(CohortError, match=r"case-1: expected slices \(n, 2, I, J\) for T1w, FLAIR"):
-        sheet(tmp_path, [ready(1)], modalities=("T1w", "FLAIR"))
+        write_contact_sheet(
+            [case], rank_cases([case]), {"case-1": SHAPES}, tmp_path / "x.html", channels=("T1w", "FLAIR")
+        )
 
 
 def test_volumes_are_turned_to_the_radiological_side_and_images_are_not():
@@ -113,18 +147,10 @@ def test_volumes_are_turned_to_the_radiological_side_and_images_are_not():
     rng = np.random.default_rng(0)
     corners = {}
     for name, codes in (("volume", "RA"), ("turned", "LP"), ("image", None)):
-        case = ContactCase(name, "healthy", None, "ready", slices=plane, plane_codes=codes)
-        (row,) = rank_cases([case], {})
-        picture = contact_sheet._tile(row, rng).pictures[0]
+        (row,) = rank_cases([ContactCase(name, "healthy", None, "ready", plane_codes=codes)])
+        picture = contact_sheet._tile(row, plane, rng).pictures[0]
         corners[name] = tuple(int(place) for place in np.argwhere(picture == 1.0)[0])
     assert corners == {"volume": (0, 5), "turned": (3, 0), "image": (0, 0)}
-
-
-def test_robust_z_survives_constant_and_missing_values():
-    assert robust_z([1.0, 1.0, 1.0, 1.0]).tolist() == [0, 0, 0, 0]
-    assert robust_z([None, "text", True]).tolist() == [0, 0, 0]
-    assert robust_z([5, 5, 5, 5, 5, 5, 9])[-1] > 3.5
-    assert robust_z([5.0, 6.0, 7.0, -90.0], upward_only=True)[-1] == 0
 
 
 def test_distance_is_measured_in_value_range():

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sanum.core.errors import GeometryError
 from sanum.core.findings import Finding as Finding
 from sanum.core.grid import Grid
+from sanum.core.quality import CaseQuality
 from sanum.core.units import Affine, Channels, Mask, Volume
 
 Label = Literal["healthy", "lesion", "unknown"]
@@ -80,6 +81,7 @@ class Prepared:
         sources: one a modality, then the masks'.
         steps: what preparation did and measured.
         lesion: (I, J, K) marked lesion on the model grid, for evaluation only; None where none was given.
+        quality: measures of the scans as they came; None for cases that were not made from files.
     """
 
     case: str
@@ -95,6 +97,7 @@ class Prepared:
     sources: tuple[Source, ...] = ()
     steps: tuple[Step, ...] = ()
     lesion: Mask | None = None
+    quality: CaseQuality | None = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sanum.core.grid import Grid
+from sanum.core.quality import CaseQuality
 from sanum.core.records import Prepared, Source, Step
 
 ARRAYS_A_CASE = 3
@@ -44,6 +45,7 @@ def facts_of(prepared: Prepared) -> dict[str, Any]:
         "sources": prepared.sources,
         "steps": prepared.steps,
         "lesion": prepared.lesion is not None,
+        "quality": prepared.quality,
     }
     return cast(dict[str, Any], msgspec.to_builtins(plain))
 
@@ -74,6 +76,7 @@ def open_case(folder: Path, case: str, facts: dict[str, Any]) -> Prepared:
         sources=tuple(Source(**source) for source in facts["sources"]),
         steps=tuple(Step(**step) for step in facts["steps"]),
         lesion=None if lesion is None else lesion.transpose(1, 2, 0),
+        quality=msgspec.convert(facts.get("quality"), CaseQuality | None),
     )
 
 

@@ -15,6 +15,7 @@ from sanum.prepare import quality
 from sanum.prepare.channels import evened, sample, scaled
 from sanum.prepare.contrast import contrast_flags
 from sanum.prepare.kept_steps import KeptSteps
+from sanum.prepare.measures.record import case_quality, measure_case
 from sanum.prepare.placing import Place, align_to_template, in_slices, on_template
 from sanum.prepare.presets import Preparation, Slices, Template, preparation_sha256
 from sanum.prepare.step_log import StepLog, about
@@ -76,6 +77,8 @@ def prepare(
         log("quality", **facts, flags=contrast_flags(medians))
     else:
         voxels, mask, place = _without_empty_slices(voxels, mask, place, config, first, log)
+    named = dict(zip(config.modalities, ordered, strict=True))
+    measured = measure_case(named, region, log, on_template=isinstance(config, Template))
     prepared = Prepared(
         case=case,
         subject=subject,
@@ -89,6 +92,7 @@ def prepare(
         is_image=first.is_image,
         sources=tuple(scan.source for scan in (*ordered, brain, lesion) if scan is not None),
         steps=tuple(log.steps),
+        quality=case_quality(measured, log.steps),
     )
     return prepared if lesion is None else _with_lesion(prepared, lesion, log)
 

@@ -9,32 +9,13 @@ import numpy as np
 
 from sanum.report import page
 from sanum.report.curves import score_figure
+from sanum.report.sortable import SORTER
 
 SHOWN = 6
 """Cases pictured of each kind: the worst, the best, the healthy false alarms."""
 
 COLUMNS = ("case", "label", "site", "status", "score", "p_value", "findings", "largest_finding", "reason")
 """Columns of the table of detections that the page shows, where the table has them."""
-
-SORTER = """
-for (const table of document.querySelectorAll("table.sortable")) {
-  table.querySelectorAll("th").forEach((head, column) => {
-    head.tabIndex = 0;
-    const sort = () => {
-      const up = head.getAttribute("aria-sort") !== "ascending";
-      table.querySelectorAll("th").forEach((other) => other.removeAttribute("aria-sort"));
-      head.setAttribute("aria-sort", up ? "ascending" : "descending");
-      const value = (row) => row.cells[column].textContent.trim();
-      const rows = [...table.tBodies[0].rows].sort((a, b) =>
-        value(a).localeCompare(value(b), "en", { numeric: true }) * (up ? 1 : -1));
-      table.tBodies[0].append(...rows);
-    };
-    head.addEventListener("click", sort);
-    head.addEventListener("keydown", (event) => { if (event.key === "Enter") sort(); });
-  });
-}
-"""
-"""Sorts a table by a clicked heading; the only script of any report, written into the page itself."""
 
 
 @dataclass(frozen=True)

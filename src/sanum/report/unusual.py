@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,32 +14,25 @@ UNUSUAL = 3.5
 HISTOGRAM_SLICES = 5
 
 
-def robust_z(values: Sequence[Any], upward_only: bool = False) -> NDArray[np.float64]:
-    """Distance from the median in robust standard deviations; 0 for what is missing or no number.
+def robust_deviations(values: NDArray[np.float64], least: float = 0.0) -> NDArray[np.float64]:
+    """Signed distance from the median in robust standard deviations; 0 with fewer than three values.
 
     The spread is 1.4826 · median absolute deviation, or 1.2533 · the mean one where more than half of the
     values are equal (Iglewicz and Hoaglin 1993).
 
     Args:
-        values: (n,) one a case.
-        upward_only: values below the median are not unusual (a distance, an error).
+        values: (n,), finite.
+        least: a smaller spread is taken for this one.
     """
-    numbers = np.array([float(value) if is_number(value) else np.nan for value in values])
-    known = np.isfinite(numbers)
-    if known.sum() < 3:
-        return np.zeros(len(numbers))
-    gaps = numbers - np.median(numbers[known])
-    sizes = np.abs(gaps[known])
+    if len(values) < 3:
+        return np.zeros(len(values))
+    gaps = values - np.median(values)
+    sizes = np.abs(gaps)
     spread = 1.4826 * float(np.median(sizes))
     if spread == 0:
         spread = 1.2533 * float(sizes.mean())
-    far = np.maximum(gaps, 0.0) if upward_only else np.abs(gaps)
-    return np.where(known, far / spread, 0.0) if spread > 0 else np.zeros(len(numbers))
-
-
-def is_number(value: Any) -> bool:
-    """Whether a fact is a number; True and False are not."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    spread = max(spread, least)
+    return gaps / spread if spread > 0 else np.zeros(len(values))
 
 
 def histogram(slices: NDArray[Any]) -> NDArray[np.float64]:

@@ -1,66 +1,147 @@
-"""Fill the contact sheet from a prepared store."""
+"""Look over a prepared store: one page, one table, and what should stop the next step."""
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
+from sanum.core.files import write_text
 from sanum.core.records import Prepared
 from sanum.prepare.store import ManifestRow, Store
-from sanum.report.contact_sheet import MAX_PICTURED, ContactCase, write_contact_sheet
+from sanum.report.contact_sheet import write_contact_sheet
+from sanum.report.outliers import LISTED
+from sanum.report.ranking import CaseRow, ContactCase, choose_pictured, rank_cases
+from sanum.report.unusual import histogram
 
 SLICES_A_CASE = 3
 
+FailOn = Literal["never", "failed", "flagged", "unusual"]
+"""From which fault on a store does not pass: each word includes those before it."""
 
-def check(folder: Path, page: Path, *, seed: int = 0) -> Path:
-    """Draw random slices, histograms, and what was dropped and why, of a store.
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check found.
+
+    Attributes:
+        page: the HTML page; its pictures stand beside it as a PNG.
+        table: a line a scan, with every measure.
+        ready: number of ready cases.
+        failed, flagged, unusual: names of the cases.
+    """
+
+    page: Path
+    table: Path
+    ready: int
+    failed: tuple[str, ...]
+    flagged: tuple[str, ...]
+    unusual: tuple[str, ...]
+
+    def passes(self, fail_on: FailOn) -> bool:
+        """Whether nothing was found that `fail_on` names."""
+        wanted = {"never": 0, "failed": 1, "flagged": 2, "unusual": 3}[fail_on]
+        return not any((self.failed, self.flagged, self.unusual)[:wanted])
+
+
+def check(folder: Path, page: Path, *, seed: int = 0) -> Checked:
+    """Draw a store's contact sheet, outliers first, and write every measure of every scan into a table beside it.
 
     Args:
         folder: the store.
-        page: HTML file to write; a PNG of the slices stands beside it.
+        page: HTML file to write; a PNG of the slices and a TSV of the measures stand beside it.
         seed: of the cases and slices that are drawn.
 
     Raises:
         CohortError: not a store, or damaged.
+        StorageError: the folder can't be written.
     """
     store = Store.open(folder)
     rng = np.random.default_rng(seed)
-    rows = store.manifest()
-    ready = [index for index, row in enumerate(rows) if row.status == "ready"]
-    pictured = set(rng.permutation(ready)[:MAX_PICTURED].tolist())
-    cases = [_contact_case(store, row, index in pictured, rng) for index, row in enumerate(rows)]
-    write_contact_sheet(cases, page, modalities=store.preparation.channels)
-    return page
+    cases = [_contact_case(store, row) for row in store.manifest()]
+    rows = rank_cases(cases)
+    drawn = choose_pictured(rows, rng)
+    slices = {row.case.case: _random_slices(store.load(row.case.case), rng) for row in drawn}
+    write_contact_sheet(cases, rows, slices, page, channels=store.preparation.channels, seed=seed)
+    table = page.with_suffix(".tsv")
+    write_text(table, _table(cases, rows))
+    return Checked(
+        page=page,
+        table=table,
+        ready=len(rows),
+        failed=tuple(case.case for case in cases if case.status != "ready"),
+        flagged=tuple(row.case.case for row in rows if row.flags),
+        unusual=tuple(row.case.case for row in rows if row.distance > 0),
+    )
 
 
-def _contact_case(store: Store, row: ManifestRow, pictured: bool, rng: np.random.Generator) -> ContactCase:
-    prepared = store.load(row.case) if pictured else None
+def _contact_case(store: Store, row: ManifestRow) -> ContactCase:
+    prepared = store.load(row.case) if row.status == "ready" else None
     return ContactCase(
         case=row.case,
         label=row.label,
         split=row.split,
+        site=row.site,
         status=row.status,
         reason=row.reason,
-        slices=None if prepared is None else _random_slices(prepared, rng),
-        facts={} if prepared is None else _facts(prepared),
+        quality=None if prepared is None else prepared.quality,
+        histogram=None if prepared is None else histogram(_filled_slices(prepared)),
         plane_codes=None if prepared is not None and prepared.is_image else "RA",
     )
 
 
-def _random_slices(prepared: Prepared, rng: np.random.Generator) -> np.ndarray[Any, np.dtype[np.float32]]:
+def _filled_slices(prepared: Prepared) -> NDArray[Any]:
+    """The stored slices between the first and last with mask, (n, C, I, J), not yet read."""
+    ends = np.flatnonzero(prepared.mask.any(axis=(0, 1)))[[0, -1]]
+    return np.moveaxis(prepared.voxels[..., int(ends[0]) : int(ends[1]) + 1], -1, 0)
+
+
+def _random_slices(prepared: Prepared, rng: np.random.Generator) -> NDArray[Any]:
     """Slices of the case with mask, ascending, shape (n, C, I, J)."""
     filled = np.flatnonzero(prepared.mask.any(axis=(0, 1)))
     chosen = np.sort(rng.choice(filled, min(SLICES_A_CASE, len(filled)), replace=False))
     return np.ascontiguousarray(np.moveaxis(prepared.voxels[..., chosen], -1, 0))
 
 
-def _facts(prepared: Prepared) -> dict[str, Any]:
-    """Every number that a preparation step measured, by step and name."""
-    return {
-        f"{step.name}.{name}": value
-        for step in prepared.steps
-        for name, value in step.facts.items()
-        if isinstance(value, int | float)
-    }
+def _table(cases: Sequence[ContactCase], rows: Sequence[CaseRow]) -> str:
+    """TSV: a line a scan, in the page's order, then a line a case that is not ready."""
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter="\t", lineterminator="\n")
+    names = [measure.name for measure in LISTED]
+    writer.writerow(
+        (
+            "case",
+            "modality",
+            "site",
+            "label",
+            "split",
+            "status",
+            "reason",
+            "flags",
+            "unusual",
+            "deviations",
+            *names,
+        )
+    )
+    for row in rows:
+        case, flags = row.case, " | ".join(row.flags)
+        known = (case.site, case.label, case.split or "", case.status, case.reason)
+        for view, unusual in row.scans:
+            far = f"{unusual[0].deviations:.2f}" if unusual else ""
+            values = [view.value(measure) for measure in LISTED]
+            told = ["" if value is None else f"{value:.6g}" for value in values]
+            marked = " ".join(one.measure.name for one in unusual)
+            writer.writerow((case.case, view.scan.modality, *known, flags, marked, far, *told))
+        if not row.scans:
+            writer.writerow((case.case, "", *known, flags, "", "", *[""] * len(names)))
+    for case in cases:
+        if case.status != "ready":
+            known = (case.site, case.label, case.split or "", case.status, " ".join(case.reason.split()))
+            writer.writerow((case.case, "", *known, "", "", "", *[""] * len(names)))
+    return text.getvalue()

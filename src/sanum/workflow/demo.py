@@ -51,7 +51,7 @@ def demo(out: Path, *, seed: int = 0) -> Iterator[str]:
     cohort = read_cohort(cohort_path)
     yield f"made {len(cohort)} subjects from the ICBM152 template: {cohort_path}"
     prepare_cohort(cohort, out / "prepared", Template(("T1w",)))
-    page = check(out / "prepared", out / "check.html")
+    page = check(out / "prepared", out / "check.html").page
     yield f"prepared; contact sheet: {page} ({_passed(started)})"
     store = Store.open(out / "prepared")
     for recipe, settings in RECIPES.items():
