@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sanum.cohort.cells import MISSING, age_of, check_case_name, listed, read_cells
+from sanum.cohort.sidecars import scanner_of
 from sanum.cohort.table import KNOWN_COLUMNS, Row
 from sanum.core.errors import CohortError
 from sanum.core.names import NIFTI_SUFFIXES, modality_of, scan_stem
@@ -33,8 +34,11 @@ def is_bids(root: Path) -> bool:
 def find_bids(root: Path) -> tuple[list[Row], tuple[str, ...]]:
     """One row for each subject, session and run; of two scans of one modality the shorter name counts.
 
+    Where `participants.tsv` names no site, the scanner that the first scan's sidecars name stands for it.
+
     Raises:
-        CohortError: `participants.tsv` is no such table, or a name that can't be a folder name.
+        CohortError: `participants.tsv` is no such table, a sidecar is no JSON object, or a name that can't be a
+            folder name.
     """
     people = read_participants(root / "participants.tsv")
     scans: dict[tuple[str, str | None, str | None], dict[str, Path]] = {}
@@ -51,7 +55,7 @@ def find_bids(root: Path) -> tuple[list[Row], tuple[str, ...]]:
         else:
             found[modality] = path
     rows = [
-        _row(key, found, people)
+        _row(key, found, people, root)
         for key, found in sorted(scans.items(), key=lambda item: tuple(part or "" for part in item[0]))
         if found
     ]
@@ -93,18 +97,22 @@ def _is_nifti(path: Path) -> bool:
 
 
 def _row(
-    key: tuple[str, str | None, str | None], scans: Mapping[str, Path], people: Mapping[str, Person]
+    key: tuple[str, str | None, str | None],
+    scans: Mapping[str, Path],
+    people: Mapping[str, Person],
+    root: Path,
 ) -> Row:
     subject, session, _ = key
     case = "_".join(part for part in key if part is not None)
-    check_case_name(str(next(iter(scans.values()))), case)
+    first = next(iter(scans.values()))
+    check_case_name(str(first), case)
     person = people.get(subject, Person())
     return Row(
         case,
         subject,
         scans,
         session,
-        site=person.site,
+        site=person.site or scanner_of(first, root),
         age=person.age,
         sex=person.sex,
         extra=person.extra,
