@@ -85,6 +85,7 @@ def _draw(panel: Axes, measure: Measure, scans: Scans, kinds: dict[tuple[str, st
     )
     panel.set_title(measure.title, fontsize=8, loc="left", parse_math=False)
     panel.tick_params(labelsize=7)
+    panel.xaxis.set_major_locator(MaxNLocator(5))
     panel.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     for side in ("top", "right"):
         panel.spines[side].set_visible(False)

@@ -35,7 +35,7 @@ TURNED = (
 """Ways in which only a wrong header lays a head."""
 
 SURELY_BETTER = (0.02, 1.2)
-"""By how much Dice, and by what factor mutual information, must be better turned than upright. Of 12 upright scans
+"""By how much Dice, and by what factor mutual information, must be better turned than upright. Of 16 upright scans
 none came near on both: the Dice of all was higher upright."""
 
 MIN_INFORMATION = 0.02
