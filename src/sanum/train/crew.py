@@ -53,7 +53,8 @@ class Crew:
         slopes = [value.grad for value in net.parameters() if value.grad is not None]
         flat = torch.cat([slope.flatten() for slope in slopes]) * share
         distributed.all_reduce(flat)
-        for slope, summed in zip(slopes, flat.split([slope.numel() for slope in slopes]), strict=True):
+        parts = torch.split(flat, [slope.numel() for slope in slopes])
+        for slope, summed in zip(slopes, parts, strict=True):
             slope.copy_(summed.view_as(slope))
 
     def share_statistics(self, net: nn.Module) -> None:
