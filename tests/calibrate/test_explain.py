@@ -8,7 +8,7 @@ from sanum.calibrate.groups import Person
 from sanum.calibrate.healthy import HealthyMap, Promises, calibration_from_maps
 from sanum.core.findings import Finding
 from sanum.core.grid import Grid
-from sanum.core.records import AnomalyMap, Grouping, MemberMap, Rule, Summary
+from sanum.core.records import PLACE_STEP, AnomalyMap, Grouping, MemberMap, Rule, Summary
 from tests.calibrate.test_judge import GRID, noise_map
 
 FINDING = Finding(1, 1.0, "ml", 3.0, 2.0, (20.0, 24.0, 30.0), (10, 12, 15))
@@ -37,7 +37,7 @@ def calibrated(sites=("a",) * 9, grids=None, grouping=None):
 def test_healthy_values_at_the_place_are_those_of_the_maps():
     found = with_healthy_place(FINDING, (20.0, 24.0, 30.0), GRID, calibrated())
     maps = np.stack([noise_map(seed).values for seed in range(9)])
-    there = maps[:, *INDEX]
+    there = maps[:, *(PLACE_STEP * (at // PLACE_STEP) for at in INDEX)]
     assert found.healthy_mean == pytest.approx(there.mean(), abs=1e-5)
     assert found.healthy_std == pytest.approx(there.std(ddof=1), abs=1e-5)
     assert found.deviations == pytest.approx((3.0 - there.mean()) / there.std(ddof=1), abs=1e-4)

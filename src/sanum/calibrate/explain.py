@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +12,13 @@ from numpy.typing import NDArray
 from sanum.calibrate.groups import NOBODY, Person, peers
 from sanum.core.findings import Finding, MemberAnswer
 from sanum.core.grid import Grid
-from sanum.core.records import PLACE_BLOCK, Calibration, MemberMap
+from sanum.core.records import PLACE_BLOCK, PLACE_STEP, Calibration, MemberMap
 
 NEAR_MM = 5.0
 """A member agrees with a finding where its own map is high this near to the peak (pixels in an image)."""
 
 Place = tuple[float, float, float]
+Index = tuple[int, int, int]
 
 
 def with_healthy_place(
@@ -24,9 +26,9 @@ def with_healthy_place(
 ) -> Finding:
     """Add what healthy maps show at the place of a finding, where the calibration knows it.
 
-    Mean and standard deviation are those of the voxel, over all calibration subjects. `healthy_peaks` are the highest
-    values of the case's own group in the block around it: the peak of a finding is a maximum, so maxima are what it
-    should be compared with. Neither is a test; the finding's p-value is.
+    Mean and standard deviation are those of the nearest voxel kept, over all calibration subjects. `healthy_peaks`
+    are the highest values of the case's own group in the block around it: the peak of a finding is a maximum, so
+    maxima are what it should be compared with. Neither is a test; the finding's p-value is.
 
     Args:
         finding: of a case on the template.
@@ -37,9 +39,12 @@ def with_healthy_place(
     """
     mean, std, peaks = calibration.place_mean, calibration.place_std, calibration.place_peaks
     index = _index(place, grid)
-    if mean is None or std is None or mean.shape != grid.shape or index is None or np.isnan(mean[index]):
+    if mean is None or std is None or index is None or mean.shape != _kept_shape(grid):
         return finding
-    placed = replace(finding, healthy_mean=float(mean[index]), healthy_std=float(std[index]))
+    kept = cast(Index, tuple(at // PLACE_STEP for at in index))
+    if np.isnan(mean[kept]):
+        return finding
+    placed = replace(finding, healthy_mean=float(mean[kept]), healthy_std=float(std[kept]))
     if peaks is None:
         return placed
     i, j, k = (at // PLACE_BLOCK for at in index)
@@ -69,7 +74,11 @@ def with_members(finding: Finding, place: Place, grid: Grid, members: Sequence[M
     return replace(finding, members=tuple(answers))
 
 
-def _index(place: Place, grid: Grid) -> tuple[int, int, int] | None:
+def _kept_shape(grid: Grid) -> Index:
+    return cast(Index, tuple(-(-side // PLACE_STEP) for side in grid.shape))
+
+
+def _index(place: Place, grid: Grid) -> Index | None:
     i, j, k = (int(at) for at in np.round(grid.to_voxel(np.asarray(place, float))))
     inside = all(0 <= at < side for at, side in zip((i, j, k), grid.shape, strict=True))
     return (i, j, k) if inside else None

@@ -16,6 +16,7 @@ from sanum.core.grid import Grid
 from sanum.core.records import (
     MAP_QUANTILES,
     PLACE_BLOCK,
+    PLACE_STEP,
     AnomalyMap,
     Calibration,
     FindingControl,
@@ -193,13 +194,16 @@ class _Places:
         self._squares += offset * np.where(known, found.values - self._mean, np.float32(0.0))
 
     def mean_and_std(self) -> tuple[Volume | None, Volume | None]:
-        """Both (I, J, K), NaN where fewer than two subjects have a value; None without a common grid."""
+        """Both at every `PLACE_STEP`-th voxel, NaN where fewer than two subjects have a value; None without a common
+        grid."""
         if not self._common:
             return None, None
-        known = self._count >= 2
-        spread = np.sqrt(self._squares / np.maximum(self._count - 1, 1))
-        nothing = np.float32(np.nan)
-        return np.where(known, self._mean, nothing), np.where(known, spread, nothing)
+        kept = (slice(None, None, PLACE_STEP),) * 3
+        count = self._count[kept]
+        spread = np.sqrt(self._squares[kept] / np.maximum(count - 1, 1))
+        known, nothing = count >= 2, np.float32(np.nan)
+        mean = np.where(known, self._mean[kept], nothing)
+        return mean.astype(np.float32), np.where(known, spread, nothing).astype(np.float32)
 
 
 def _block_peaks(values: Volume) -> NDArray[np.float32]:

@@ -215,9 +215,9 @@ class Calibration:
         finding_scores: (n, most findings) excess of each finding of each subject, NaN where it has none;
             infinite where a healthy map was too wild to be measured.
         control: what is promised about the several findings of one case.
-        place_mean: (I, J, K) mean of the healthy maps at each place of the common model grid, NaN where fewer than
-            two subjects have it; None where cases lie on different grids.
-        place_std: (I, J, K) their standard deviation.
+        place_mean: (ceil(I/s), ceil(J/s), ceil(K/s)) mean of the healthy maps at every s-th voxel of the common model
+            grid, s = `PLACE_STEP`, NaN where fewer than two subjects have it; None where cases lie on different grids.
+        place_std: their standard deviation, float32 as well.
         place_peaks: (n, ceil(I/b), ceil(J/b), ceil(K/b)) highest value of each healthy map, in the order of `scores`,
             within each block of b = `PLACE_BLOCK` voxels a side, NaN where the block holds none of its mask; None
             where cases lie on different grids.
@@ -238,6 +238,9 @@ class Calibration:
     place_std: Volume | None = None
     place_peaks: NDArray[np.float32] | None = None
 
+
+PLACE_STEP = 2
+"""Distance in voxels of the places whose healthy mean and spread are kept: every voxel would weigh 13 MB a model."""
 
 PLACE_BLOCK = 4
 """Side in voxels of the blocks that healthy maps are compared in place by place: 6 mm on the template, wide enough for

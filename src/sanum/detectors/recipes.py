@@ -101,7 +101,7 @@ RESTORE_SLICES = Recipe(
             "noise": 0.03,
             "coarseness": 0.2,
         },
-        "smoothing_mm": 1.0,
+        "smoothing_mm": 2.0,
         "sign": "bright",
     },
 )
@@ -113,7 +113,7 @@ RESTORE_VOLUME = Recipe(
         "context": 2,
         "targets": 4,
         "batch": 5,
-        "epochs": 8,
+        "epochs": 14,
         "lesions": {"healthy": 0.4, "smallest": 0.003, "largest": 0.2, "bright": 0.5},
         "healthy": {
             "turn": 0.03,
@@ -127,9 +127,10 @@ RESTORE_VOLUME = Recipe(
             "noise": 0.05,
             "coarseness": 0.35,
         },
-        "smoothing_mm": 3.0,
-        "location_prior": 0.02,
+        "smoothing_mm": 4.5,
+        "location_prior": 0.1,
     },
+    Summary("top", 0.002),
 )
 """T1w volumes on the template, for scans of other scanners: age, contrast, coil and resolution vary."""
 

@@ -40,6 +40,9 @@ WEIGHT_DECAY = 0.01
 STEEPEST = 1.0
 """Norm to which a longer gradient is shortened: some batches hold glaring lesions, some none."""
 
+PRIOR_QUANTILE = 0.9
+"""Share of the healthy cases whose score at a place is at most the prior there."""
+
 SIGN_SMOOTHING_MM = 1.5
 """Standard deviation of the Gaussian under which brightness is looked at, in mm (pixels in an image)."""
 
@@ -68,7 +71,7 @@ class Config:
         smoothing_mm: standard deviation of a Gaussian over the score, in mm (pixels in an image).
         sign: "bright" or "dark" weighs the score by how bright or dark the place is within the case's own brain,
             where lesions of the contrast are known to be so; "any" does not.
-        location_prior: above 0 divides the score at each place by the healthy median there plus this number;
+        location_prior: above 0 divides the score at each place by a high healthy score there plus this number;
             0 does not. It needs cases on one grid, as the template preset gives them.
     """
 
@@ -113,7 +116,7 @@ class Restore(Detector):
     validation subjects; no real lesion is seen. Scoring runs in float32 on the CPU.
 
     Attributes:
-        prior_: healthy median of the smoothed score at each place, on every second voxel of the model grid.
+        prior_: `PRIOR_QUANTILE` of the healthy smoothed scores at each place, on every second voxel of the grid.
         history_: course of the training; None after `load_state`.
     """
 
@@ -206,7 +209,7 @@ class Restore(Detector):
         return smooth_within(values, case.mask, case.grid, settings.smoothing_mm)
 
     def _learn_prior(self, cases: Sequence[Prepared]) -> Volume:
-        """Median over the training cases, kept coarse: it is smooth, and a model file should be small."""
+        """A high quantile over the training cases, kept coarse: it is smooth, and a model file should be small."""
         for case in cases:
             if not case.grid.same_as(cases[0].grid):
                 raise TrainingError(
@@ -214,7 +217,7 @@ class Restore(Detector):
                     "a location prior needs the template preset, or set location_prior = 0"
                 )
         healthy = [self._smoothed_chance(case)[::2, ::2, ::2] for case in cases]
-        return np.median(healthy, axis=0).astype(np.float32)
+        return np.quantile(healthy, PRIOR_QUANTILE, axis=0).astype(np.float32)
 
     def _new_net(self) -> Restorer:
         settings: Config = self.config
