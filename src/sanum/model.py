@@ -16,8 +16,8 @@ from sanum.core.errors import CalibrationError, ConfigError, ModelFileError
 from sanum.core.files import atomic_path, file_sha256
 from sanum.core.header import FORMAT, KEY, read_header
 from sanum.core.records import Calibration, Grouping, Rule, Summary
-from sanum.detectors import detector_class
 from sanum.detectors.base import Detector
+from sanum.detectors.stored import STATE_PREFIX, build, describe, part, read_arrays
 from sanum.prepare.presets import (
     Preparation,
     preparation_from_dict,
@@ -28,7 +28,6 @@ from sanum.prepare.presets import (
 _CALIBRATION = "calibration/"
 _HEALTHY = ("scores", "map_levels")
 _HEALTHY_PARTS = ("slice_scores", "finding_scores", "place_mean", "place_std", "place_peaks")
-_STATE = "state/"
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,14 +112,15 @@ def save(model: Model, path: Path) -> None:
     """
     from safetensors.numpy import save_file
 
-    arrays = {_STATE + name: np.asarray(array, order="C") for name, array in model.detector.state().items()}
+    arrays = {
+        STATE_PREFIX + name: np.asarray(array, order="C") for name, array in model.detector.state().items()
+    }
     header: dict[str, Any] = {
         "format": FORMAT,
-        "detector": model.detector.name,
-        "config": to_dict(model.detector.config),
+        **describe(model.detector),
         "modalities": list(model.preparation.modalities),
-        "state_sha256": model.detector.state_sha256(),
         "preparation": preparation_to_dict(model.preparation),
+        "preparation_sha256": preparation_sha256(model.preparation),
         "facts": dict(model.facts),
     }
     if model.calibration is not None:
@@ -147,35 +147,22 @@ def load(path: Path) -> Model:
     Raises:
         ModelFileError: missing, damaged, of another program or a newer format, or altered.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
     header = read_header(path)
+    arrays = read_arrays(path)
     try:
-        arrays = load_file(path)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise ModelFileError(f"{path}: damaged model file ({error}); copy or train it again") from error
-    try:
-        kind = detector_class(header["detector"])
-        config = from_dict(kind.Config, header["config"], f"{path}: {header['detector']}")
         preparation = preparation_from_dict(header["preparation"])
-        detector = kind(config, preparation.channels).load_state(_part(arrays, _STATE))
     except (KeyError, TypeError, ConfigError) as error:
         raise ModelFileError(f"{path}: the model's settings are not understood ({error})") from error
-    if detector.state_sha256() != header["state_sha256"]:
-        raise ModelFileError(f"{path}: the weights are not those the file was written with; don't use it")
+    described = {**header, "channels": preparation.channels}
+    detector = build(described, part(arrays, STATE_PREFIX), str(path))
     calibration = _read_calibration(header, arrays, path)
     return Model(path.stem, detector, preparation, calibration, header["facts"], file_sha256(path))
-
-
-def _part(arrays: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
 
 
 def _read_calibration(header: Mapping[str, Any], arrays: Mapping[str, Any], path: Path) -> Calibration | None:
     if "calibration" not in header:
         return None
-    kept, part = header["calibration"], _part(arrays, _CALIBRATION)
+    kept, healthy = header["calibration"], part(arrays, _CALIBRATION)
     try:
         return Calibration(
             summary=from_dict(Summary, kept["summary"], f"{path}: summary"),
@@ -185,8 +172,8 @@ def _read_calibration(header: Mapping[str, Any], arrays: Mapping[str, Any], path
             grouping=_read_grouping(kept.get("grouping"), path),
             groups=tuple(kept.get("groups", ())),
             control=kept.get("control", "family-wise"),
-            **{name: part[name] for name in _HEALTHY},
-            **{name: part[name] for name in _HEALTHY_PARTS if name in part},
+            **{name: healthy[name] for name in _HEALTHY},
+            **{name: healthy[name] for name in _HEALTHY_PARTS if name in healthy},
         )
     except (KeyError, TypeError, ConfigError) as error:
         raise ModelFileError(f"{path}: the calibration is not understood ({error})") from error

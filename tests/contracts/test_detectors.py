@@ -1,6 +1,7 @@
 """What every detector promises, held against each entry of `DETECTORS`. A new one adds a line to `TINY`."""
 
 from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +12,33 @@ from sanum.detectors import DETECTORS, detector_class
 from sanum.train.run import Run
 from tests.phantoms import prepared_case
 
+ENCODER = str(Path(__file__).with_name("tiny_encoder.toml"))
+
 TINY = {
     "cae": {"widths": [4, 8], "epochs": 12, "batch": 4, "learning_rate": 0.01},
+    "vae": {
+        "widths": [4, 8],
+        "latent": 8,
+        "epochs": 30,
+        "batch": 4,
+        "learning_rate": 0.01,
+        "noise": 0.02,
+        "smoothing_mm": 0.0,
+    },
+    "dae": {"widths": [8, 16], "epochs": 40, "batch": 4, "learning_rate": 0.01, "median": 3, "cells": 4},
+    "padim": {"encoder": ENCODER, "levels": [0, 1], "smoothing_mm": 0.0},
+    "patchcore": {"encoder": ENCODER, "levels": [0, 1], "smoothing_mm": 0.0, "memory": 100},
+    "fae": {
+        "encoder": ENCODER,
+        "levels": [0, 1],
+        "smoothing_mm": 0.0,
+        "epochs": 20,
+        "batch": 4,
+        "learning_rate": 0.01,
+        "widths": [16, 8],
+    },
+    "latent": {"encoder": ENCODER, "levels": [0, 1], "smoothing_mm": 0.0, "vectors": 500},
+    "ensemble": {"members": ["intensity", "atlas"]},
     "intensity": {"smoothing_mm": 1.0},
     "atlas": {"smoothing_mm": 1.0},
     "restore": {
@@ -35,19 +61,42 @@ TINY = {
 }
 """Settings with which each detector learns the phantoms within a second or two."""
 
+METHODS = ("mahalanobis", "knn", "one-class-svm")
+SCORES = ("kl-gradient", "restoration")
+TINY |= {f"latent {method}": {**TINY["latent"], "method": method} for method in METHODS}
+TINY |= {f"vae {score}": {**TINY["vae"], "score": score, "steps": 10} for score in SCORES}
+TINY["cae with options"] = {**TINY["cae"], "attention": True, "latent": 8}
+
+PEAK = Path("/proc/self/clear_refs")
+"""Writing 5 here forgets the peak so far."""
+
+MOST_MB = 250
+
 NAMES = [entry.name for entry in DETECTORS]
+VARIANTS = [*NAMES, *(name for name in TINY if name not in NAMES)]
+"""Each detector as it is, then settings that change what it computes: "name variant"."""
 
 
 def make(name, modalities=("T1w",), **changed):
-    kind = detector_class(name)
+    kind = detector_class(family(name))
     return kind(from_dict(kind.Config, {**TINY[name], **changed}), modalities)
+
+
+def hurried(name):
+    """Settings that shorten a training whose result does not matter."""
+    return {"epochs": 1} if "epochs" in TINY[name] else {}
+
+
+def family(name):
+    """The detector of a variant."""
+    return name.split()[0]
 
 
 def healthy(modalities=("T1w",), count=4):
     return [prepared_case(seed, modalities=modalities) for seed in range(count)]
 
 
-@pytest.fixture(scope="module", params=NAMES)
+@pytest.fixture(scope="module", params=VARIANTS)
 def name(request):
     return request.param
 
@@ -63,18 +112,18 @@ def lesion():
 
 
 def test_the_list_and_the_class_agree_on_the_name(name):
-    assert detector_class(name).name == name
+    assert detector_class(family(name)).name == family(name)
 
 
 def test_before_fit_neither_scores_nor_state_can_be_had(name, lesion):
-    with pytest.raises(NotFittedError, match=f"{name}: not trained yet"):
+    with pytest.raises(NotFittedError, match=f"{family(name)}: not trained yet"):
         make(name).score(lesion)
-    with pytest.raises(NotFittedError, match=f"{name}: not trained yet"):
+    with pytest.raises(NotFittedError, match=f"{family(name)}: not trained yet"):
         make(name).state()
 
 
 def test_fit_returns_the_detector_itself(name):
-    detector = make(name, **({"epochs": 1} if name == "cae" else {}))
+    detector = make(name, **hurried(name))
     assert detector.fit(healthy(), seed=0) is detector
 
 
@@ -177,7 +226,7 @@ def test_an_empty_mask_is_refused(fitted, lesion):
 
 
 def test_no_training_case_is_refused(name):
-    with pytest.raises(TrainingError, match=f"{name}: no training case"):
+    with pytest.raises(TrainingError, match=f"{family(name)}: no training case"):
         make(name).fit([], seed=0)
 
 
@@ -185,7 +234,7 @@ def test_no_training_case_is_refused(name):
 def test_a_constant_image_gets_finite_scores(name, fitted, lesion, level):
     flat = replace(lesion, voxels=np.full_like(lesion.voxels, level))
     assert np.isfinite(fitted.score(flat).inside()).all()
-    trained = make(name, **({"epochs": 1} if name == "cae" else {})).fit([flat, flat], seed=0)
+    trained = make(name, **hurried(name)).fit([flat, flat], seed=0)
     assert np.isfinite(trained.score(flat).inside()).all()
 
 
@@ -211,8 +260,24 @@ def test_a_single_slice_is_judged_as_well_as_a_volume(name):
     assert values.shape == (32, 32, 1)
 
 
+@pytest.mark.skipif(not PEAK.exists(), reason="the system does not tell a process its peak memory")
+def test_memory_is_that_of_a_few_slices_however_many_there_are(name):
+    """A volume of 200 slices, 3 MB: no detector may hold feature maps or distances of all of them at once."""
+    case = prepared_case(0, shape=(64, 64, 200))
+    detector = make(name, **hurried(name))
+    PEAK.write_text("5")
+    before = peak_mb()
+    detector.fit([case], seed=0, run=Run(device="cpu")).score(case)
+    assert peak_mb() - before < MOST_MB
+
+
+def peak_mb():
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line)
+    return int(line.split()[1]) / 1024
+
+
 def test_an_unknown_setting_is_refused_with_the_nearest(name):
-    known = fields(detector_class(name).Config)[0].name
+    known = fields(detector_class(family(name)).Config)[0].name
     with pytest.raises(ConfigError, match=f"did you mean '{known}'"):
         make(name, **{known + "s": 1})
 

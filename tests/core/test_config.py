@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from sanum.core.config import config_sha256, from_dict, parse_settings, read_toml, to_dict
+from sanum.core.config import config_sha256, from_dict, later, parse_settings, read_toml, to_dict
 from sanum.core.errors import ConfigError
 
 
@@ -85,3 +85,24 @@ def test_a_missing_or_broken_toml_file_says_so(tmp_path):
     (tmp_path / "bad.toml").write_text("epochs = ")
     with pytest.raises(ConfigError, match="not valid TOML"):
         read_toml(tmp_path / "bad.toml")
+
+
+def test_a_setting_added_later_changes_the_identity_only_where_it_is_used():
+    @dataclass(frozen=True)
+    class Before:
+        depth: int = 2
+
+    @dataclass(frozen=True)
+    class After:
+        depth: int = 2
+        attention: bool = later(False)
+
+    @dataclass(frozen=True)
+    class Around:
+        inner: object
+
+    After.__name__ = "Before"
+    assert config_sha256(After()) == config_sha256(Before())
+    assert config_sha256(After(attention=True)) != config_sha256(Before())
+    assert config_sha256(Around(After())) == config_sha256(Around(Before()))
+    assert to_dict(After()) == {"depth": 2, "attention": False}

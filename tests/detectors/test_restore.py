@@ -114,11 +114,27 @@ def test_the_sign_prior_prefers_bright_or_dark_places(taught):
     assert share["dark"] < share["any"] < share["bright"]
 
 
+def test_a_missing_modality_is_judged_only_where_training_left_some_out():
+    modalities = ("T1w", "FLAIR")
+    healthy = [prepared_case(seed, shape=(32, 32, 4), modalities=modalities) for seed in range(4)]
+    case = prepared_case(9, shape=(32, 32, 4), modalities=modalities)
+    lacking = replace(case, voxels=case.voxels[1:], modalities=("FLAIR",))
+    strict = Restore(replace(QUICK, epochs=1), modalities).fit(healthy, seed=0)
+    with pytest.raises(ScanError, match="the case has FLAIR; it was not trained to do without T1w"):
+        strict.score(lacking)
+    lenient = Restore(replace(QUICK, epochs=1, channel_dropout=0.3), modalities).fit(healthy, seed=0)
+    emptied = replace(case, voxels=np.stack([np.zeros_like(case.voxels[0]), case.voxels[1]]))
+    assert np.array_equal(lenient.score(lacking).values, lenient.score(emptied).values, equal_nan=True)
+    with pytest.raises(ScanError, match="this detector takes T1w, FLAIR; the case has T2w"):
+        lenient.score(replace(lacking, modalities=("T2w",)))
+
+
 def test_settings_out_of_range_are_named():
     for settings, message in (
         ({"fold": 0}, "fold: expected 1 or more, got 0"),
         ({"widths": ()}, "widths: expected one or more sizes"),
         ({"smoothing_mm": -1.0}, r"smoothing_mm: expected 0 or more, got -1\.0"),
+        ({"channel_dropout": 1.0}, r"channel_dropout: expected 0 to below 1, got 1\.0"),
         ({"validation_share": 1.0}, r"validation_share: expected 0 to below 1, got 1\.0"),
         ({"lesions": {"brigth": 0.5}}, "unknown key 'brigth'; did you mean 'bright'"),
     ):

@@ -9,7 +9,7 @@ from sanum.nets.restorer import Restorer, RestorerConfig
 from sanum.synthesis.draws import Draws
 from sanum.synthesis.healthy import Variety
 from sanum.synthesis.plant import Mixture
-from sanum.train.lesson import Lesson, LessonPlan, average_precision, brain_of, set_exercise
+from sanum.train.lesson import Lesson, LessonPlan, average_precision, brain_of, set_exercise, without_channels
 from tests.phantoms import prepared_case
 
 STILL = Variety(0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
@@ -64,3 +64,12 @@ def test_lessons_begin_with_glaring_lesions():
     assert (first.healthy, first.mildest) == (0.0, 0.6)
     assert first.smallest > middle.smallest > last.smallest
     assert last == lesson.plan.lesions
+
+
+def test_channels_go_missing_by_chance_and_never_all_of_them():
+    windows = torch.ones(500, 3, 1, 2, 2)
+    left = without_channels(windows, 0.4, Draws(0))[:, :, 0, 0, 0]
+    assert left.sum(1).min() == 1.0
+    assert 1.0 - left.mean() == pytest.approx(0.4 - 0.4**3, abs=0.05)
+    assert torch.equal(without_channels(windows, 0.0, Draws(0)), windows)
+    assert torch.equal(without_channels(windows[:, :1], 0.9, Draws(0)), windows[:, :1])

@@ -2,18 +2,24 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import nibabel as nib
 import numpy as np
 import pytest
 
 import sanum
+from sanum.cohort.table import read_cohort
 from sanum.core.errors import ScanError
 from sanum.core.grid import Grid
 from sanum.formats import write_volume
-from sanum.workflow.detect import detect_rows
+from sanum.prepare.presets import Slices
+from sanum.prepare.store import Store
+from sanum.workflow.detect import detect, detect_rows
 from sanum.workflow.fit import fit_and_calibrate
 from sanum.workflow.inputs import gather
+from sanum.workflow.prepare import prepare_cohort
+from tests.cohorts import GRID
 from tests.phantoms import brain_voxels
 
 TILTED = np.array([[-1.9, 0.2, 0, 55], [0, 0.1, 2.1, -90], [0.2, 2.0, -0.1, -55], [0, 0, 0, 1.0]])
@@ -131,3 +137,29 @@ def test_a_picture_is_not_judged_by_a_model_of_volumes(model, tmp_path):
     found = model.detect(tmp_path / "slice_T1w.png")
     assert found.status == "refused"
     assert "trained and calibrated on 3D volumes" in found.reason
+
+
+def test_a_missing_modality_is_refused_unless_the_model_was_trained_to_do_without(tmp_path):
+    modalities = ("T1w", "FLAIR")
+    lines = ["case\tsubject\tT1w\tFLAIR\tlabel\tsplit"]
+    for number, split in enumerate(["train"] * 2 + ["calibration"] * 4):
+        files = [f"c{number}_{name}.nii.gz" for name in modalities]
+        for file in files:
+            write_volume(tmp_path / file, brain_voxels(GRID, seed=number)[0], GRID)
+        lines.append("\t".join([f"c{number}", f"s{number}", *files, "healthy", split]))
+    (tmp_path / "cohort.tsv").write_text("\n".join(lines) + "\n")
+    cohort = read_cohort(tmp_path / "cohort.tsv")
+    prepare_cohort(cohort, tmp_path / "store", Slices(modalities, size=32), workers=1)
+    row = replace(cohort.rows[5], scans={"T1w": cohort.rows[5].scans["T1w"]})
+    found = {}
+    for dropout in (0.0, 0.3):
+        settings = {"widths": [8, 16], "epochs": 1, "channel_dropout": dropout}
+        model = fit_and_calibrate(
+            Store.open(tmp_path / "store"), "restore-slices", settings, out=tmp_path / "m.safetensors"
+        )
+        found[dropout] = detect(model, row)
+    assert (found[0.0].status, "no FLAIR" in found[0.0].reason) == ("refused", True)
+    assert found[0.3].status in ("normal", "abnormal")
+    assert "judged without FLAIR" in found[0.3].warnings[0]
+    without_first = replace(row, scans={"FLAIR": cohort.rows[5].scans["FLAIR"]})
+    assert detect(model, without_first).status == "refused"

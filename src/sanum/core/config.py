@@ -18,6 +18,8 @@ from sanum.core.files import json_sha256
 
 T = TypeVar("T")
 
+_LATER = "sanum_later"
+
 
 def to_dict(config: Any) -> dict[str, Any]:
     """Plain JSON form of a config dataclass: every field, those at their default as well."""
@@ -43,9 +45,18 @@ def from_dict(kind: type[T], values: Mapping[str, Any], where: str = "") -> T:
         raise ConfigError(f"{place}: {error}") from error
 
 
+def later(default: T) -> T:
+    """A field that a config gained later: at its default it leaves the config's identity as it was before.
+
+    So model files and checkpoints from before the setting was there stay valid.
+    """
+    made: T = dataclasses.field(default=default, metadata={_LATER: True})
+    return made
+
+
 def config_sha256(config: Any) -> str:
     """Identity of a config: SHA-256 over its canonical JSON with its class name."""
-    return json_sha256({"kind": type(config).__name__, **to_dict(config)})
+    return json_sha256({"kind": type(config).__name__, **_identity(config)})
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -94,6 +105,16 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [_plain(entry) for entry in value]
     return msgspec.to_builtins(value)
+
+
+def _identity(config: Any) -> dict[str, Any]:
+    """As `to_dict`, without later fields at their default, at any depth."""
+    kept = {}
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if not (field.metadata.get(_LATER) and value == field.default):
+            kept[field.name] = _identity(value) if dataclasses.is_dataclass(value) else _plain(value)
+    return kept
 
 
 def _refuse_unknown_keys(kind: type[Any], values: Mapping[str, Any], place: str) -> None:

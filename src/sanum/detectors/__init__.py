@@ -22,44 +22,112 @@ class Entry:
         module: where it lives.
         class_name: its class there.
         summary: one sentence for the command line and the docs.
-        trains: fit goes through epochs (and so can checkpoint and resume).
+        cost: what training takes on a CPU, in order of magnitude.
+        memory: what a model holds, which is what its file and its scoring take beside one batch.
+        needs: what must be at hand before.
     """
 
     name: str
     module: str
     class_name: str
     summary: str
-    trains: bool
+    cost: str
+    memory: str
+    needs: str
+
+
+def _entry(name: str, class_name: str, summary: str, *, cost: str, memory: str, needs: str) -> Entry:
+    return Entry(name, f"sanum.detectors.{name}", class_name, summary, cost, memory, needs)
 
 
 DETECTORS = (
-    Entry(
+    _entry(
         "cae",
-        "sanum.detectors.cae",
         "ConvolutionalAutoencoder",
         "squared reconstruction error of a convolutional autoencoder, slice by slice",
-        trains=True,
+        cost="minutes",
+        memory="a small network",
+        needs="healthy scans",
     ),
-    Entry(
+    _entry(
+        "vae",
+        "Variational",
+        "reconstruction error, KL-gradient or restoration of a variational autoencoder",
+        cost="minutes",
+        memory="a small network",
+        needs="healthy scans",
+    ),
+    _entry(
+        "dae",
+        "Denoiser",
+        "what a U-Net that learned to remove coarse noise takes out of a slice",
+        cost="minutes",
+        memory="a small network",
+        needs="healthy scans",
+    ),
+    _entry(
         "intensity",
-        "sanum.detectors.intensity",
         "Intensity",
         "smoothed brightness or darkness relative to the brain; the baseline of every table",
-        trains=False,
+        cost="seconds",
+        memory="two numbers a channel",
+        needs="healthy scans only to calibrate",
     ),
-    Entry(
+    _entry(
         "atlas",
-        "sanum.detectors.atlas",
         "Atlas",
         "departure from the healthy mean at the same place, in healthy standard deviations",
-        trains=False,
+        cost="seconds",
+        memory="two volumes a channel",
+        needs="healthy scans on the template grid",
     ),
-    Entry(
+    _entry(
         "restore",
-        "sanum.detectors.restore",
         "Restore",
         "lesion probability of a U-Net taught on synthetic lesions planted in healthy scans",
-        trains=True,
+        cost="half an hour",
+        memory="a small network",
+        needs="30 or more healthy scans",
+    ),
+    _entry(
+        "padim",
+        "Padim",
+        "distance of an encoder's features from those of healthy scans at the same place",
+        cost="seconds, and the encoder's",
+        memory="the encoder and a matrix a place",
+        needs="an encoder; scans that lie alike",
+    ),
+    _entry(
+        "patchcore",
+        "PatchCore",
+        "distance of an encoder's features from the nearest of a memory of healthy patches",
+        cost="seconds, and the encoder's",
+        memory="the encoder and the patches",
+        needs="an encoder",
+    ),
+    _entry(
+        "fae",
+        "FeatureReconstruction",
+        "what an autoencoder of an encoder's features fails to rebuild in structure",
+        cost="minutes, and the encoder's",
+        memory="the encoder and a small network",
+        needs="an encoder",
+    ),
+    _entry(
+        "latent",
+        "Latent",
+        "how unusual an encoder's feature vectors are: isolation forest, Mahalanobis, k-NN, one-class SVM",
+        cost="seconds, and the encoder's",
+        memory="the encoder and some thousand vectors",
+        needs="an encoder",
+    ),
+    _entry(
+        "ensemble",
+        "Ensemble",
+        "mean evidence of several detectors, each measured against healthy voxels",
+        cost="that of its members",
+        memory="all its members",
+        needs="calibrated model files of one preparation",
     ),
 )
 """The explicit list; a new detector is one file and one entry here."""

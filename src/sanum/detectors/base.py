@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -103,11 +104,28 @@ class Detector(ABC):
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
+    @property
+    def takes_missing(self) -> bool:
+        """Whether it was trained to judge cases that lack some of the modalities."""
+        return False
+
+    def completed(self, case: Prepared) -> Prepared:
+        """The case with empty channels for modalities it lacks, where the detector takes that; else unchanged."""
+        lacks_some = case.modalities != self.modalities and set(case.modalities) <= set(self.modalities)
+        if not (self.takes_missing and lacks_some and case.modalities):
+            return case
+        voxels = np.zeros((len(self.modalities), *case.grid.shape), dtype=np.float32)
+        for name, channel in zip(case.modalities, case.voxels, strict=True):
+            voxels[self.modalities.index(name)] = channel
+        return replace(case, voxels=voxels, modalities=self.modalities)
+
     def _check_case(self, case: Prepared) -> None:
         if case.modalities != self.modalities:
+            lacking = [name for name in self.modalities if name not in case.modalities]
+            can_not = f"; it was not trained to do without {', '.join(lacking)}" if lacking else ""
             raise ScanError(
                 f"{case.case}: this detector takes {', '.join(self.modalities)}; "
-                f"the case has {', '.join(case.modalities)}"
+                f"the case has {', '.join(case.modalities)}{can_not}"
             )
         if not case.mask.any():
             raise ScanError(f"{case.case}: the mask is empty, so there is nothing to judge")

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sanum.core.config import config_sha256
+from sanum.core.config import config_sha256, later
 from sanum.core.errors import ModelFileError, ScanError, TrainingError
 from sanum.core.records import AnomalyMap, Prepared
 from sanum.core.units import Channels, Volume
@@ -73,6 +73,8 @@ class Config:
             where lesions of the contrast are known to be so; "any" does not.
         location_prior: above 0 divides the score at each place by a high healthy score there plus this number;
             0 does not. It needs cases on one grid, as the template preset gives them.
+        channel_dropout: chance that a modality is missing from a training slice; above 0 the model judges cases
+            that lack some modalities, but not all.
     """
 
     widths: tuple[int, ...] = (32, 64, 96, 128, 128)
@@ -91,6 +93,7 @@ class Config:
     smoothing_mm: float = 0.0
     sign: Literal["any", "bright", "dark"] = "any"
     location_prior: float = 0.0
+    channel_dropout: float = later(0.0)
 
     def __post_init__(self) -> None:
         if not self.widths or min(self.widths) < 1:
@@ -105,6 +108,8 @@ class Config:
             raise ValueError(f"learning_rate: expected above 0, got {self.learning_rate}")
         if not 0.0 <= self.validation_share < 1.0:
             raise ValueError(f"validation_share: expected 0 to below 1, got {self.validation_share}")
+        if not 0.0 <= self.channel_dropout < 1.0:
+            raise ValueError(f"channel_dropout: expected 0 to below 1, got {self.channel_dropout}")
 
 
 class Restore(Detector):
@@ -144,7 +149,15 @@ class Restore(Detector):
             weight_decay=WEIGHT_DECAY,
             steepest=STEEPEST,
         )
-        lesson = Lesson(LessonPlan(settings.lesions, settings.healthy, settings.context, settings.easy_steps))
+        lesson = Lesson(
+            LessonPlan(
+                settings.lesions,
+                settings.healthy,
+                settings.context,
+                settings.easy_steps,
+                settings.channel_dropout,
+            )
+        )
         with seeded(seed, torch.device("cpu")):
             pupil = Averaged(self._new_net(), AVERAGE)
         self.history_ = train(pupil, lesson, cases, schedule, seed=seed, run=run or Run())
@@ -155,6 +168,7 @@ class Restore(Detector):
     def score(self, case: Prepared) -> AnomalyMap:
         """Probability of lesion at each voxel, slice by slice along K, smoothed and weighed by the prior."""
         self._fitted()
+        case = self.completed(case)
         self._check_case(case)
         values = self._smoothed_chance(case)
         if self.prior_ is not None:
@@ -192,6 +206,25 @@ class Restore(Detector):
         self.net_, self.history_ = net.eval(), None
         self.prior_ = arrays["prior"].astype(np.float32) if wanted else None
         return self
+
+    @property
+    def takes_missing(self) -> bool:
+        """Whether it was trained to judge cases that lack a modality."""
+        return bool(self.config.channel_dropout > 0.0)
+
+    @property
+    def context(self) -> int:
+        """Slices seen on each side of the target."""
+        return int(self.config.context)
+
+    @property
+    def step(self) -> int:
+        """Slices are extended to a multiple of this."""
+        return self._fitted().unet.step
+
+    def levels(self, windows: Tensor) -> list[Tensor]:
+        """Feature maps of the U-Net on its way down; see `detectors.encoders.Encoder`."""
+        return self._fitted().levels(windows)
 
     def _smoothed_chance(self, case: Prepared) -> Volume:
         net, settings = self._fitted(), self.config

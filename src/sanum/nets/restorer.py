@@ -51,13 +51,21 @@ class Restorer(nn.Module):
     def forward(self, windows: Tensor) -> tuple[Tensor, Tensor]:
         """Log-odds (N, 1, I, J) of lesion, and the slices (N, C, I, J) as they would be in health."""
         here = windows[:, :, self.config.context]
+        out = self.unet(self._seen(windows)).float()
+        return out[:, :1], here + out[:, 1:]
+
+    def levels(self, windows: Tensor) -> list[Tensor]:
+        """Feature maps of the U-Net on its way down, finest first."""
+        return self.unet.levels(self._seen(windows))
+
+    def _seen(self, windows: Tensor) -> Tensor:
+        here = windows[:, :, self.config.context]
         views = [here]
         if self.config.context > 0:
             views += [windows[:, :, 0], windows[:, :, -1]]
         if self.config.mirror:
             views.append(here.flip(2))
-        out = self.unet(torch.cat([*views, _places(here)], dim=1)).float()
-        return out[:, :1], here + out[:, 1:]
+        return torch.cat([*views, _places(here)], dim=1)
 
 
 def _places(slices: Tensor) -> Tensor:

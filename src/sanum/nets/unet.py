@@ -38,6 +38,7 @@ class UNet(nn.Module):
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
         self.config = config
+        self.step = config.fold * 2 ** (len(config.widths) - 1)
         widths, area = config.widths, config.fold**2
         self.inward = nn.ModuleList(
             nn.Sequential(*_layer(before, width), *_layer(width, width))
@@ -51,20 +52,25 @@ class UNet(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Map a batch."""
         height, width = images.shape[-2:]
-        step = self.config.fold * 2 ** (len(self.config.widths) - 1)
-        padded = functional.pad(images, (0, -width % step, 0, -height % step), mode="replicate")
-        features = functional.pixel_unshuffle(padded, self.config.fold)
-        features = features.contiguous(memory_format=torch.channels_last)
-        skipped: list[Tensor] = []
-        for number, level in enumerate(self.inward):
-            features = level(features if number == 0 else functional.max_pool2d(features, 2))
-            skipped.append(features)
-        skipped.pop()
+        skipped = self.levels(images)
+        features = skipped.pop()
         for project, level in zip(self.project, self.outward, strict=True):
             coarse = functional.interpolate(project(features), scale_factor=2.0, mode="nearest")
             features = level(skipped.pop() + coarse)
         mapped = functional.pixel_shuffle(self.head(features), self.config.fold)
         return mapped[..., :height, :width]
+
+    def levels(self, images: Tensor) -> list[Tensor]:
+        """Feature maps of each level on the way down, finest first."""
+        height, width = images.shape[-2:]
+        padded = functional.pad(images, (0, -width % self.step, 0, -height % self.step), mode="replicate")
+        features = functional.pixel_unshuffle(padded, self.config.fold)
+        features = features.contiguous(memory_format=torch.channels_last)
+        found: list[Tensor] = []
+        for number, level in enumerate(self.inward):
+            features = level(features if number == 0 else functional.max_pool2d(features, 2))
+            found.append(features)
+        return found
 
 
 def _layer(inputs: int, outputs: int) -> tuple[nn.Module, nn.Module, nn.Module]:

@@ -29,12 +29,14 @@ class LessonPlan:
         healthy: how healthy scans are varied.
         context: slices that the network sees on each side of its target.
         easy_steps: steps over which lesions pass from glaring and large to hardly visible and small.
+        channel_dropout: chance that a channel is missing from a window, never all of them.
     """
 
     lesions: Mixture
     healthy: Variety
     context: int
     easy_steps: int
+    channel_dropout: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +69,7 @@ def set_exercise(stacks: Tensor, plan: LessonPlan, mixture: Mixture, draws: Draw
     windows = scanned.unfold(2, 2 * plan.context + 1, 1).movedim(-1, 3)
     targets = slice(plan.context, stacks.shape[2] - plan.context)
     return Exercise(
-        windows.transpose(1, 2).flatten(0, 1),
+        without_channels(windows.transpose(1, 2).flatten(0, 1), plan.channel_dropout, draws),
         *(_slices(part[:, :, targets]) for part in (lesion, restored, brain)),
     )
 
@@ -108,6 +110,15 @@ class Lesson:
             smallest=min(last.smallest * (1.0 + 9.0 * ease), last.largest),
             mildest=max(last.mildest, 0.6 * ease),
         )
+
+
+def without_channels(windows: Tensor, chance: float, draws: Draws) -> Tensor:
+    """Windows (N, C, ...) with each channel set to 0 by chance, as a missing modality is given; never all of them."""
+    if chance == 0.0 or windows.shape[1] == 1:
+        return windows
+    missing = draws.chance(chance, *windows.shape[:2])
+    missing = missing & ~missing.all(dim=1, keepdim=True)
+    return windows.masked_fill(missing[:, :, None, None, None], 0.0)
 
 
 def lesson_loss(log_odds: Tensor, restored: Tensor, exercise: Exercise) -> Tensor:

@@ -96,11 +96,12 @@ def detect(
     scan: Scan | None = None
     try:
         on_stage("reading")
-        files = read_row(row, model.preparation.modalities)
+        present = usable_modalities(model, row)
+        files = read_row(row, present)
         scan = files.scans.get(model.preparation.modalities[0])
         on_stage("preparing")
         _require_input_kind(model, scan)
-        prepared = prepare_scans(files, model.preparation)
+        prepared = prepare_scans(files, replace(model.preparation, modalities=present))
         on_stage("scoring")
         scored, members = model.detector.score_with_members(prepared)
         restored = model.detector.restored(prepared) if twin else None
@@ -128,13 +129,33 @@ def detect(
         slices=judge_slices(scored, calibration, who),
         finding_control=control_sentence(calibration),
         healthy_group=decision.healthy_group,
-        warnings=(decision.warning,) if decision.warning else (),
+        warnings=_warnings(decision.warning, model, present),
         restored=None
         if restored is None or scan is None
         else twin_to_native(restored, prepared, model.preparation, scan),
         scan=scan,
         card=model.card,
     )
+
+
+def usable_modalities(model: Model, row: Row) -> tuple[str, ...]:
+    """The modalities of a row that a model can judge it by: all it takes, or fewer where it was trained so.
+
+    The first one is always needed, because masks and registration lie on its grid.
+    """
+    wanted = model.preparation.modalities
+    if not model.detector.takes_missing or wanted[0] not in row.scans:
+        return wanted
+    return tuple(name for name in wanted if name in row.scans)
+
+
+def _warnings(given: str, model: Model, present: tuple[str, ...]) -> tuple[str, ...]:
+    lacking = [name for name in model.preparation.modalities if name not in present]
+    without = (
+        f"judged without {', '.join(lacking)}: the healthy scores it is compared with had all modalities, so the "
+        "promise about false alarms does not hold"
+    )
+    return tuple(text for text in (given, without if lacking else "") if text)
 
 
 def _explained(
