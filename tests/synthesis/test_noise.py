@@ -25,7 +25,7 @@ def test_coarse_noise_is_as_strong_as_asked_but_for_the_interpolation():
 
 def test_fewer_cells_are_smoother():
     fine, coarse = (neighbours_agree(coarse_noise(IMAGES, cells, 0.2, Draws(0))) for cells in (32, 8))
-    assert coarse > 0.98 > fine
+    assert coarse > 0.9 > fine
 
 
 def test_blobs_have_both_signs_and_vanish_between():

@@ -40,7 +40,7 @@ class Config(EncodedConfig, Teaching):
 
 
 class FeatureReconstruction(Encoded):
-    """1 - structural similarity of an encoder's standardised features and what an autoencoder makes of them.
+    """1 - structural similarity of an encoder's features and what an autoencoder makes of them.
 
     The structural feature autoencoder (FAE, Meissen et al. 2022), on an encoder trained here. A training that
     is resumed trains an encoder given as a recipe again.
@@ -72,15 +72,21 @@ class FeatureReconstruction(Encoded):
 
     def _loss(self, net: nn.Module, windows: Tensor) -> Tensor:
         with torch.autocast(windows.device.type, enabled=False):
-            features = self._features(windows.cpu()).to(windows.device)
+            features = self._uncentred(self._features(windows.cpu())).to(windows.device)
         return 1.0 - similarity(net(features).float(), features).mean()
 
     @torch.no_grad()
     def _score_patches(self, patches: Patches, case: Prepared) -> NDArray[np.float32]:
         del case
-        features = torch.from_numpy(np.ascontiguousarray(np.moveaxis(patches.features, 2, 0)))[None]
+        standardised = torch.from_numpy(np.ascontiguousarray(np.moveaxis(patches.features, 2, 0)))[None]
+        features = self._uncentred(standardised)
         scores: NDArray[np.float32] = (1.0 - similarity(self._net()(features), features)).mean(1)[0].numpy()
         return scores
+
+    def _uncentred(self, features: Tensor) -> Tensor:
+        """Features from 0 upwards and of unit variance: structural similarity is meant for values of one sign."""
+        mean, spread = self._scale()
+        return features + torch.from_numpy(mean / spread)[:, None, None]
 
     def _learned(self) -> State:
         return net_arrays(self._net())

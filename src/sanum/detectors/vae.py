@@ -15,7 +15,7 @@ from sanum.detectors.smoothing import smooth_within
 from sanum.nets.autoencoder import AutoencoderConfig, Downsampling
 from sanum.nets.variational import VariationalAutoencoder, divergence
 
-SOFT_EDGE = 1e-3
+SOFT_EDGE = 0.05
 """Differences of intensity below which total variation is smooth, so that its gradient does not flicker."""
 
 
@@ -31,7 +31,7 @@ class Config(Teaching):
         latent: numbers of the code.
         noise: standard deviation that the model grants each pixel; the smaller, the less the code's prior weighs.
         steps: of restoration.
-        step_size: of restoration, in units of the gradient of the squared error.
+        step_size: of restoration; shortened where `stay` is so heavy that steps of this size would overshoot.
         stay: weight of the total variation of what restoration changes; the larger, the less it changes.
         smoothing_mm: standard deviation of a Gaussian over the score, in mm (pixels in an image).
     """
@@ -102,6 +102,7 @@ class Variational(SliceDetector[VariationalAutoencoder]):
 
     def _restored(self, net: VariationalAutoencoder, images: Tensor) -> Tensor:
         settings: Config = self.config
+        step = min(settings.step_size, 1.0 / (1.0 + 4.0 * settings.stay / SOFT_EDGE))
         brain = (images > 0).any(dim=1, keepdim=True)
         present = images
         for _ in range(settings.steps):
@@ -113,7 +114,7 @@ class Variational(SliceDetector[VariationalAutoencoder]):
                 + settings.stay * _total_variation(present - images)
             )
             (slope,) = torch.autograd.grad(energy, present)
-            present = (present - settings.step_size * slope * brain).clamp(0.0, 1.0)
+            present = (present - step * slope * brain).clamp(0.0, 1.0)
         return present.detach()
 
 

@@ -14,7 +14,7 @@ STABILITY = (0.01, 0.03)
 """The usual constants of structural similarity, as shares of the range of the values."""
 
 RANGE = 4.0
-"""Range of standardised features that similarity counts with."""
+"""Range that similarity counts with, for features of unit variance."""
 
 
 class FeatureAutoencoder(nn.Module):
@@ -44,7 +44,7 @@ class FeatureAutoencoder(nn.Module):
 
 
 def similarity(first: Tensor, second: Tensor) -> Tensor:
-    """Structural similarity (Wang et al. 2004) of maps (N, F, h, w) of unit variance, place by place, shape kept."""
+    """Structural similarity (Wang et al. 2004) of maps (N, F, h, w) >= 0 of unit variance, place by place, shape kept."""
     mean_1, mean_2 = _local(first), _local(second)
     spread_1 = (_local(first.square()) - mean_1.square()).clamp_min(0.0)
     spread_2 = (_local(second.square()) - mean_2.square()).clamp_min(0.0)
