@@ -16,7 +16,7 @@ from torch.nn import functional
 from sanum.core.errors import ConfigError, ModelFileError, ScanError
 from sanum.core.records import AnomalyMap, Prepared
 from sanum.detectors.base import Detector, State
-from sanum.detectors.slicewise import require_at_least, shown_slices
+from sanum.detectors.slicewise import require_at_least, shown_slices, windows_of
 from sanum.detectors.smoothing import smooth_within
 from sanum.detectors.stored import from_nested, nested, obtain
 from sanum.train.run import Run
@@ -252,12 +252,6 @@ class Encoded(Detector):
                 f"{case.case}: its slices are {case.grid.shape[:2]}, of another size than those learned; "
                 "prepare it as the model says"
             )
-
-
-def windows_of(case: Prepared, which: NDArray[np.int64], context: int) -> Tensor:
-    """Windows (N, C, 2·context + 1, I, J) around some slices; beyond the ends the last slice is repeated."""
-    around = (which[:, None] + np.arange(-context, context + 1)).clip(0, case.voxels.shape[3] - 1)
-    return torch.from_numpy(np.ascontiguousarray(case.voxels[..., around].transpose(3, 0, 4, 1, 2)))
 
 
 def _moments(patches: Iterator[Patches]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
@@ -16,6 +16,7 @@ from sanum.core.errors import ModelFileError, ScanError, TrainingError
 from sanum.core.records import AnomalyMap, Prepared
 from sanum.core.units import Channels, Volume
 from sanum.detectors.base import Detector, State
+from sanum.detectors.slicewise import shown_slices, windows_of
 from sanum.detectors.smoothing import smooth_within
 from sanum.nets.averaged import Averaged
 from sanum.nets.restorer import Restorer, RestorerConfig
@@ -229,10 +230,9 @@ class Restore(Detector):
     def _smoothed_chance(self, case: Prepared) -> Volume:
         net, settings = self._fitted(), self.config
         values: Volume = np.zeros(case.grid.shape, dtype=np.float32)
-        shown = np.flatnonzero(case.mask.any(axis=(0, 1)))
         with torch.inference_mode():
-            for which in _batches(shown, settings.batch):
-                windows = _windows(case, which, settings.context)
+            for which in shown_slices(case, settings.batch):
+                windows = windows_of(case, which, settings.context)
                 chance = net(windows)[0].sigmoid()
                 if settings.flip:
                     chance = 0.5 * (chance + net(windows.flip(3))[0].sigmoid().flip(2))
@@ -288,15 +288,3 @@ def _enlarged(prior: Volume, case: Prepared) -> Volume:
             f"{case.case}: {case.grid} does not fit the location prior of this model; prepare it as the model says"
         )
     return prior.repeat(2, axis=0).repeat(2, axis=1).repeat(2, axis=2)[:i, :j, :k]
-
-
-def _batches(items: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
-
-
-def _windows(case: Prepared, which: NDArray[np.int64], context: int) -> Tensor:
-    """Windows (N, C, 2·context + 1, I, J) around some slices; beyond the ends the last slice is repeated."""
-    around = (which[:, None] + np.arange(-context, context + 1)).clip(0, case.voxels.shape[3] - 1)
-    stacks = case.voxels[..., around]
-    return torch.from_numpy(np.ascontiguousarray(stacks.transpose(3, 0, 4, 1, 2)))

@@ -124,6 +124,12 @@ def slices_of(case: Prepared, which: NDArray[np.int64]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(np.moveaxis(case.voxels[..., which], 3, 0)))
 
 
+def windows_of(case: Prepared, which: NDArray[np.int64], context: int) -> Tensor:
+    """Windows (N, C, 2·context + 1, I, J) around some slices; beyond the ends the last slice is repeated."""
+    around = (which[:, None] + np.arange(-context, context + 1)).clip(0, case.voxels.shape[3] - 1)
+    return torch.from_numpy(np.ascontiguousarray(case.voxels[..., around].transpose(3, 0, 4, 1, 2)))
+
+
 def to_eval(net: Net) -> Net:
     """A loaded network laid out in memory as a trained one, so that it computes the same bits."""
     nn.utils.convert_conv2d_weight_memory_format(net, torch.channels_last)
