@@ -87,7 +87,8 @@ class Denoiser(SliceDetector[UNet]):
         else:
             noise = blob_noise(images, settings.strength, draws)
         noise = noise * brain
-        return ((net(images + noise).float() - noise) * brain).square().sum() / brain.sum().clamp_min(1)
+        found: Tensor = net(images + noise)
+        return ((found.float() - noise) * brain).square().sum() / brain.sum().clamp_min(1)
 
     def _anomaly(self, net: UNet, images: Tensor) -> Tensor:
         found: Tensor = net(images)

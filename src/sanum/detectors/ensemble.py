@@ -21,8 +21,8 @@ from sanum.train.run import Run
 EVIDENCE = -np.log10(1.0 - np.array(MAP_QUANTILES))
 """-log10 of the p-value of a voxel at each of `MAP_QUANTILES`."""
 
-FINDING_LEVEL = MAP_QUANTILES.index(0.999)
-"""Where among `MAP_QUANTILES` lies the level above which a member alone takes a voxel for a finding."""
+FINDING_LEVEL = MAP_QUANTILES.index(0.9999)
+"""Where among `MAP_QUANTILES` lies the level above which a member alone takes a voxel for a finding, as cases do."""
 
 SAMPLE = 100_000
 """Voxels of a held-out case that place the healthy levels of a member trained here."""

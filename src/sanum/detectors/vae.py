@@ -86,12 +86,13 @@ class Variational(SliceDetector[VariationalAutoencoder]):
 
     def _loss(self, net: nn.Module, images: Tensor) -> Tensor:
         rebuilt, mean, log_variance = net(images)
-        error = (rebuilt.float() - images).square().mean()
+        error: Tensor = (rebuilt.float() - images).square().mean()
         return error + 2.0 * self.config.noise**2 * divergence(mean, log_variance).mean() / images[0].numel()
 
     def _anomaly(self, net: VariationalAutoencoder, images: Tensor) -> Tensor:
         if self.config.score == "reconstruction":
-            return (images - net(images)[0]).abs().mean(dim=1)
+            rebuilt: Tensor = net(images)[0]
+            return (images - rebuilt).abs().mean(dim=1)
         with torch.enable_grad():
             if self.config.score == "kl-gradient":
                 return _divergence_slope(net, images).abs().mean(dim=1)

@@ -44,28 +44,29 @@ class Autoencoder(nn.Module):
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
         self.config = config
-        self.step = 2 ** len(config.widths)
+        self.step: int = 2 ** len(config.widths)
         self.encoder = make_encoder(config)
-        self.middle = nn.Sequential()
-        if config.attention:
-            self.middle.append(Attention(config.widths[-1]))
-        if config.latent:
-            self.middle.append(DenseBottleneck(config.widths[-1], config.latent))
+        self.attention = Attention(config.widths[-1]) if config.attention else None
+        self.dense = DenseBottleneck(config.widths[-1], config.latent) if config.latent else None
         self.decoder = make_decoder(config)
 
     def forward(self, images: Tensor) -> Tensor:
         """Reconstruct a batch."""
         height, width = images.shape[-2:]
-        rebuilt: Tensor = self.decoder(self.middle(self.encoder(extended(images, self.step))))
+        maps = self._attended(self.encoder(extended(images, self.step)))
+        rebuilt: Tensor = self.decoder(maps if self.dense is None else self.dense(maps))
         return rebuilt[..., :height, :width]
 
     def levels(self, images: Tensor) -> list[Tensor]:
         """Feature maps of each stage, finest first; of a dense bottleneck its code as (N, latent, 1, 1) at the end."""
         found = stage_maps(self.encoder, extended(images, self.step))
-        if self.config.latent:
-            *before, dense = self.middle
-            found.append(dense.pack(nn.Sequential(*before)(found[-1]))[:, :, None, None])
+        if self.dense is not None:
+            found.append(self.dense.pack(self._attended(found[-1]))[:, :, None, None])
         return found
+
+    def _attended(self, maps: Tensor) -> Tensor:
+        attended: Tensor = maps if self.attention is None else self.attention(maps)
+        return attended
 
 
 def make_encoder(config: AutoencoderConfig) -> nn.Sequential:

@@ -34,7 +34,7 @@ class Unpack(nn.Module):
 
     def forward(self, code: Tensor, height: int, width: int) -> Tensor:
         """Decode a batch to `height` x `width`."""
-        maps = self.dense(code).relu().view(-1, self.width, SIDE, SIDE)
+        maps: Tensor = self.dense(code).relu().view(-1, self.width, SIDE, SIDE)
         if (height, width) == (SIDE, SIDE):
             return maps
         return functional.interpolate(maps, size=(height, width), mode="nearest")

@@ -38,7 +38,7 @@ class UNet(nn.Module):
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
         self.config = config
-        self.step = config.fold * 2 ** (len(config.widths) - 1)
+        self.step: int = config.fold * 2 ** (len(config.widths) - 1)
         widths, area = config.widths, config.fold**2
         self.inward = nn.ModuleList(
             nn.Sequential(*_layer(before, width), *_layer(width, width))

@@ -21,7 +21,7 @@ class VariationalAutoencoder(nn.Module):
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
         self.config = config
-        self.step = 2 ** len(config.widths)
+        self.step: int = 2 ** len(config.widths)
         self.encoder = make_encoder(config)
         self.pack = Pack(config.widths[-1], 2 * config.latent)
         self.unpack = Unpack(config.latent, config.widths[-1])
