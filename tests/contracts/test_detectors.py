@@ -262,8 +262,8 @@ def test_a_single_slice_is_judged_as_well_as_a_volume(name):
 
 @pytest.mark.skipif(not PEAK.exists(), reason="the system does not tell a process its peak memory")
 def test_memory_is_that_of_a_few_slices_however_many_there_are(name):
-    """A volume of 200 slices, 3 MB: no detector may hold feature maps or distances of all of them at once."""
-    case = prepared_case(0, shape=(64, 64, 200))
+    """A volume of 80 slices: no detector may hold feature maps or distances of all of them at once."""
+    case = prepared_case(0, shape=(64, 64, 80))
     detector = make(name, **hurried(name))
     PEAK.write_text("5")
     before = peak_mb()

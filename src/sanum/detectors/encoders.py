@@ -213,7 +213,7 @@ class Encoded(Detector):
         return maps
 
     def _inside(self, case: Prepared, k: int, size: torch.Size) -> NDArray[np.bool_]:
-        mask = torch.from_numpy(np.ascontiguousarray(case.mask[..., k]))[None].float()
+        mask = torch.from_numpy(case.mask[..., k].astype(np.float32))[None]
         padded = functional.pad(mask, self._margins(case))
         inside: NDArray[np.bool_] = functional.adaptive_max_pool2d(padded, list(size))[0].numpy() > 0
         return inside

@@ -87,7 +87,8 @@ class Variational(SliceDetector[VariationalAutoencoder]):
     def _loss(self, net: nn.Module, images: Tensor) -> Tensor:
         rebuilt, mean, log_variance = net(images)
         error: Tensor = (rebuilt.float() - images).square().mean()
-        return error + 2.0 * self.config.noise**2 * divergence(mean, log_variance).mean() / images[0].numel()
+        weight: float = 2.0 * self.config.noise**2 / images[0].numel()
+        return error + weight * divergence(mean, log_variance).mean()
 
     def _anomaly(self, net: VariationalAutoencoder, images: Tensor) -> Tensor:
         if self.config.score == "reconstruction":
