@@ -70,7 +70,7 @@ TINY["cae with options"] = {**TINY["cae"], "attention": True, "latent": 8}
 PEAK = Path("/proc/self/clear_refs")
 """Writing 5 here forgets the peak so far."""
 
-MOST_MB = 250
+MOST_MB = 200
 
 NAMES = [entry.name for entry in DETECTORS]
 VARIANTS = [*NAMES, *(name for name in TINY if name not in NAMES)]
@@ -262,8 +262,8 @@ def test_a_single_slice_is_judged_as_well_as_a_volume(name):
 
 @pytest.mark.skipif(not PEAK.exists(), reason="the system does not tell a process its peak memory")
 def test_memory_is_that_of_a_few_slices_however_many_there_are(name):
-    """A volume of 80 slices: no detector may hold feature maps or distances of all of them at once."""
-    case = prepared_case(0, shape=(64, 64, 80))
+    """A volume of 40 slices: no detector may hold feature maps or distances of all of them at once."""
+    case = prepared_case(0, shape=(64, 64, 40))
     detector = make(name, **hurried(name))
     PEAK.write_text("5")
     before = peak_mb()
