@@ -90,6 +90,9 @@ class ConvolutionalAutoencoder(SliceDetector[Autoencoder]):
         return functional.mse_loss(net(images).float(), images)
 
     def _anomaly(self, net: Autoencoder, images: Tensor) -> Tensor:
+        return (images - self._rebuilt(net, images)).square().mean(dim=1)
+
+    def _rebuilt(self, net: Autoencoder, images: Tensor) -> Tensor:
         scorer: nn.Module = net if self.fast_net_ is None else self.fast_net_
         rebuilt: Tensor = scorer(images)
-        return (images - rebuilt).square().mean(dim=1)
+        return rebuilt

@@ -94,6 +94,10 @@ class Denoiser(SliceDetector[UNet]):
         found: Tensor = net(images)
         return found.abs().mean(dim=1)
 
+    def _rebuilt(self, net: UNet, images: Tensor) -> Tensor:
+        found: Tensor = net(images)
+        return images - found
+
     def _finished(self, values: Volume, case: Prepared) -> Volume:
         size = tuple(min(self.config.median, side) for side in case.grid.shape)
         filtered: Volume = median_filter(np.where(case.mask, values, np.float32(0.0)), size=size)

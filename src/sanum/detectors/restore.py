@@ -178,13 +178,12 @@ class Restore(Detector):
 
     def restored(self, case: Prepared) -> Channels | None:
         """The healthy slices that the network gives beside the lesion."""
-        net = self._fitted()
+        net, case = self._fitted(), self.completed(case)
         self._check_case(case)
         found = np.zeros_like(case.voxels)
-        shown = np.flatnonzero(case.mask.any(axis=(0, 1)))
         with torch.inference_mode():
-            for which in _batches(shown, self.config.batch):
-                healthy = net(_windows(case, which, self.config.context))[1].clamp(0.0, 1.0)
+            for which in shown_slices(case, self.config.batch):
+                healthy = net(windows_of(case, which, self.config.context))[1].clamp(0.0, 1.0)
                 found[..., which] = healthy.permute(1, 2, 3, 0).numpy()
         return found
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from sanum.core.config import config_sha256
 from sanum.core.records import AnomalyMap, Prepared
-from sanum.core.units import Volume
+from sanum.core.units import Channels, Volume
 from sanum.detectors.base import Detector, State
 from sanum.train.checkpoint import load_net_arrays, net_arrays
 from sanum.train.device import seeded
@@ -166,6 +166,10 @@ class SliceDetector(Detector, Generic[Net]):
     def _anomaly(self, net: Net, images: Tensor) -> Tensor:
         """Score (N, I, J) of images (N, C, I, J); gradients are off."""
 
+    @abstractmethod
+    def _rebuilt(self, net: Net, images: Tensor) -> Tensor:
+        """What it makes of images (N, C, I, J), same shape; gradients are off."""
+
     def _finished(self, values: Volume, case: Prepared) -> Volume:
         """What is done to the scores (I, J, K) of a whole case; nothing, unless a subclass smooths them."""
         del case
@@ -195,6 +199,17 @@ class SliceDetector(Detector, Generic[Net]):
             for which in shown_slices(case, self.config.batch):
                 values[..., which] = np.moveaxis(self._anomaly(net, slices_of(case, which)).numpy(), 0, 2)
         return self._map(case, self._finished(values, case))
+
+    def restored(self, case: Prepared) -> Channels | None:
+        """What it makes of each slice."""
+        net = self._fitted()
+        self._check_case(case)
+        found = np.zeros_like(case.voxels)
+        with torch.no_grad():
+            for which in shown_slices(case, self.config.batch):
+                rebuilt = self._rebuilt(net, slices_of(case, which)).clamp(0.0, 1.0)
+                found[..., which] = np.moveaxis(rebuilt.numpy(), 0, 3)
+        return found
 
     def state(self) -> State:
         """Weights of the network."""

@@ -24,8 +24,8 @@ class Config(Teaching):
     """Settings of the network, its training and its score.
 
     Attributes:
-        score: "reconstruction" |x - x̂|; "kl-gradient" the slope of the code's divergence along each pixel;
-            "restoration" |x - r|, where r is the slice moved towards what the model holds likely.
+        score: "reconstruction" |x - x̂|; "kl-gradient" the same times the slope of the code's divergence along
+            each pixel; "restoration" |x - r|, where r is the slice moved towards what the model holds likely.
         widths: feature maps of each encoder stage.
         downsampling: "stride" or "pool", how a stage halves the slice.
         latent: numbers of the code.
@@ -91,18 +91,24 @@ class Variational(SliceDetector[VariationalAutoencoder]):
         return error + weight * divergence(mean, log_variance).mean()
 
     def _anomaly(self, net: VariationalAutoencoder, images: Tensor) -> Tensor:
-        if self.config.score == "reconstruction":
-            rebuilt: Tensor = net(images)[0]
-            return (images - rebuilt).abs().mean(dim=1)
-        with torch.enable_grad():
-            if self.config.score == "kl-gradient":
-                return _divergence_slope(net, images).abs().mean(dim=1)
-            return (images - self._restored(net, images)).abs().mean(dim=1)
+        if self.config.score == "kl-gradient":
+            with torch.enable_grad():
+                slope = _divergence_slope(net, images)
+            return (slope.abs() * (images - self._rebuilt(net, images)).abs()).mean(dim=1)
+        return (images - self._rebuilt(net, images)).abs().mean(dim=1)
+
+    def _rebuilt(self, net: VariationalAutoencoder, images: Tensor) -> Tensor:
+        """Reconstruction, or restoration slice by slice, so that no other slice's rounding can change it."""
+        if self.config.score == "restoration":
+            with torch.enable_grad():
+                return torch.cat([self._moved(net, image[None]) for image in images])
+        rebuilt: Tensor = net(images)[0]
+        return rebuilt
 
     def _finished(self, values: Volume, case: Prepared) -> Volume:
         return smooth_within(values, case.mask, case.grid, self.config.smoothing_mm)
 
-    def _restored(self, net: VariationalAutoencoder, images: Tensor) -> Tensor:
+    def _moved(self, net: VariationalAutoencoder, images: Tensor) -> Tensor:
         settings: Config = self.config
         step = min(settings.step_size, 1.0 / (1.0 + 4.0 * settings.stay / SOFT_EDGE))
         brain = (images > 0).any(dim=1, keepdim=True)
