@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sanum.core.files import atomic_path
-from sanum.detectors.codes import Encoder, encoder_of, slice_codes
+from sanum.detectors.codes import encoder_of, slice_codes
+from sanum.detectors.encoders import Encoder
 from sanum.evaluate.latent import latent_distances
 from sanum.model import Model
 from sanum.prepare.store import ManifestRow, Store
