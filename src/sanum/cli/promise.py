@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from sanum.cli.arguments import ModelFile
+
 
 def run(
-    model: Annotated[Path, typer.Argument(help="Trained model file.")],
+    model: ModelFile,
     prepared: Annotated[Path, typer.Argument(help="Prepared store with healthy cases.")],
     other: Annotated[
         Path | None,
