@@ -84,3 +84,32 @@ def prepared_case(
         sources=(Source(f"phantom-{seed}.nii.gz", f"{seed:064x}"),),
         lesion=marked,
     )
+
+
+def pair_case(seed: int = 0, size: int = 64, slices: int = 1) -> Prepared:
+    """A registered CT and T1w of one made head: scalp, skull, brain with ventricles, air around."""
+    rng = np.random.default_rng(seed)
+    i, j = np.meshgrid(np.linspace(-1, 1, size), np.linspace(-1, 1, size), indexing="ij")
+    stretch = 1.0 + 0.03 * rng.standard_normal(2)
+    far = np.hypot(i / (0.68 * stretch[0]), j / (0.85 * stretch[1]))
+    head, skull, brain = far < 1.0, (far < 0.93) & (far >= 0.83), far < 0.83
+    ventricle = np.hypot(i / 0.12, (j - 0.05 * rng.standard_normal()) / 0.3) < 1.0
+    ct = np.select([ventricle, brain, skull, head], [0.42, 0.435, 0.85, 0.44], 0.0)
+    t1 = np.select([ventricle, far < 0.6, brain, skull, head], [0.1, 0.7, 0.5, 0.05, 0.8], 0.0)
+    voxels = np.stack([ct, t1])[..., None].repeat(slices, axis=3)
+    noise = np.array([0.002, 0.02])[:, None, None, None] * rng.standard_normal(voxels.shape)
+    mask = (far < 1.05)[..., None].repeat(slices, axis=2)
+    grid = Grid((size, size, slices), np.diag([3.5, 3.5, 3.5, 1.0]))
+    return Prepared(
+        case=f"pair-{seed}",
+        subject=f"subject-{seed}",
+        voxels=((voxels + noise * (voxels > 0)).clip(0, 1) * mask).astype(np.float32),
+        mask=mask,
+        grid=grid,
+        modalities=("CT", "T1w"),
+        preparation="0" * 64,
+        native=grid,
+        to_model=np.eye(4),
+        is_image=slices == 1,
+        sources=(Source(f"pair-{seed}.png", f"{seed:064x}"),),
+    )

@@ -26,6 +26,7 @@ from sanum.prepare.presets import (
 )
 
 _CALIBRATION = "calibration/"
+_ALONE = "alone/"
 _HEALTHY = ("scores", "map_levels")
 _HEALTHY_PARTS = ("slice_scores", "finding_scores", "place_mean", "place_std", "place_peaks")
 
@@ -41,6 +42,7 @@ class Model:
         calibration: healthy scores and the rule; None before calibration.
         facts: what the card tells besides: recipe, cohort, subjects, seed, losses, version, date.
         sha256: of the file it was read from, else empty.
+        alone: calibrations for cases with one modality only, by its name, of a detector that judges such cases.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Model:
     calibration: Calibration | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     sha256: str = ""
+    alone: Mapping[str, Calibration] = field(default_factory=dict)
 
     @functools.cached_property
     def card(self) -> dict[str, Any]:
@@ -63,8 +66,11 @@ class Model:
             **self.facts,
         }
 
-    def calibrated(self) -> Calibration:
+    def calibrated(self, only: str = "") -> Calibration:
         """The calibration, checked to belong to this detector and preparation.
+
+        Args:
+            only: the single modality of a case that lacks the others; "" for a whole case.
 
         Raises:
             CalibrationError: there is none, or it was made with other weights or another preparation.
@@ -75,17 +81,20 @@ class Model:
     def _calibrated(self) -> Calibration:
         """Checked once: hashing the weights takes longer than judging a picture."""
         again = "run `sanum calibrate` with held-out healthy cases"
-        if self.calibration is None:
-            raise CalibrationError(f"model {self.name} is not calibrated, so it can't decide; {again}")
-        if self.calibration.detector != self.detector.state_sha256():
+        found = self.alone.get(only) if only else self.calibration
+        if found is None:
+            what = f" for cases with {only} alone" if only else ""
+            raise CalibrationError(f"model {self.name} is not calibrated{what}, so it can't decide; {again}")
+        if found.detector != self.detector.state_sha256():
             raise CalibrationError(f"model {self.name} was calibrated with other weights; {again}")
-        if self.calibration.preparation != preparation_sha256(self.preparation):
+        if found.preparation != preparation_sha256(self.preparation):
             raise CalibrationError(f"model {self.name} was calibrated on another preparation; {again}")
-        return self.calibration
+        return found
 
     def with_rule(self, rule: Rule) -> Model:
         """The same model deciding by another rule or level; nothing is trained again."""
-        return replace(self, calibration=replace(self.calibrated(), rule=rule))
+        alone = {name: replace(each, rule=rule) for name, each in self.alone.items()}
+        return replace(self, calibration=replace(self.calibrated(), rule=rule), alone=alone)
 
 
 def _calibration_card(calibration: Calibration | None) -> dict[str, Any] | None:
@@ -124,21 +133,31 @@ def save(model: Model, path: Path) -> None:
         "facts": dict(model.facts),
     }
     if model.calibration is not None:
-        header["calibration"] = {
-            "summary": to_dict(model.calibration.summary),
-            "rule": to_dict(model.calibration.rule),
-            "detector": model.calibration.detector,
-            "preparation": model.calibration.preparation,
-            "grouping": None if model.calibration.grouping is None else to_dict(model.calibration.grouping),
-            "groups": list(model.calibration.groups),
-            "control": model.calibration.control,
-        }
-        for name in (*_HEALTHY, *_HEALTHY_PARTS):
-            healthy = getattr(model.calibration, name)
-            if healthy is not None:
-                arrays[_CALIBRATION + name] = healthy
+        header["calibration"] = _calibration_header(model.calibration)
+        arrays |= _calibration_arrays(model.calibration, _CALIBRATION)
+    if model.alone:
+        header["alone"] = {name: _calibration_header(each) for name, each in model.alone.items()}
+        for name, each in model.alone.items():
+            arrays |= _calibration_arrays(each, f"{_ALONE}{name}/")
     with atomic_path(path) as partial:
         save_file(arrays, partial, metadata={KEY: json.dumps(header, allow_nan=False)})
+
+
+def _calibration_header(calibration: Calibration) -> dict[str, Any]:
+    return {
+        "summary": to_dict(calibration.summary),
+        "rule": to_dict(calibration.rule),
+        "detector": calibration.detector,
+        "preparation": calibration.preparation,
+        "grouping": None if calibration.grouping is None else to_dict(calibration.grouping),
+        "groups": list(calibration.groups),
+        "control": calibration.control,
+    }
+
+
+def _calibration_arrays(calibration: Calibration, prefix: str) -> dict[str, Any]:
+    parts = {name: getattr(calibration, name) for name in (*_HEALTHY, *_HEALTHY_PARTS)}
+    return {prefix + name: array for name, array in parts.items() if array is not None}
 
 
 def load(path: Path) -> Model:
@@ -155,14 +174,16 @@ def load(path: Path) -> Model:
         raise ModelFileError(f"{path}: the model's settings are not understood ({error})") from error
     described = {**header, "channels": preparation.channels}
     detector = build(described, part(arrays, STATE_PREFIX), str(path))
-    calibration = _read_calibration(header, arrays, path)
-    return Model(path.stem, detector, preparation, calibration, header["facts"], file_sha256(path))
+    kept = header.get("calibration")
+    calibration = None if kept is None else _read_calibration(kept, part(arrays, _CALIBRATION), path)
+    alone = {
+        name: _read_calibration(each, part(arrays, f"{_ALONE}{name}/"), path)
+        for name, each in header.get("alone", {}).items()
+    }
+    return Model(path.stem, detector, preparation, calibration, header["facts"], file_sha256(path), alone)
 
 
-def _read_calibration(header: Mapping[str, Any], arrays: Mapping[str, Any], path: Path) -> Calibration | None:
-    if "calibration" not in header:
-        return None
-    kept, healthy = header["calibration"], part(arrays, _CALIBRATION)
+def _read_calibration(kept: Mapping[str, Any], healthy: Mapping[str, Any], path: Path) -> Calibration:
     try:
         return Calibration(
             summary=from_dict(Summary, kept["summary"], f"{path}: summary"),

@@ -58,6 +58,27 @@ TINY = {
             "coarseness": 0.0,
         },
     },
+    "pair-cae": {"widths": [4, 8], "epochs": 12, "batch": 4, "learning_rate": 0.01, "intensity": 0.0},
+    "cross-modal": {
+        "judge": [16, 32],
+        "encoder": [16, 16],
+        "latents": 4,
+        "epochs": 40,
+        "batch": 4,
+        "learning_rate": 0.01,
+        "easy_steps": 0,
+        "misregistration": 0.0,
+        "faults": {"bright": 1.0, "smallest": 0.02, "mildest": 0.7, "missing": 0.0},
+        "healthy": {
+            "turn": 0.0,
+            "scale": 0.0,
+            "shift": 0.0,
+            "warp": 0.0,
+            "gamma": 0.0,
+            "bias": 0.0,
+            "coarseness": 0.0,
+        },
+    },
 }
 """Settings with which each detector learns the phantoms within a second or two."""
 

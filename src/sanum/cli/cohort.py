@@ -55,6 +55,13 @@ def run(
         from sanum.workflow.label import label_by_mask
 
         found = label_by_mask(found)
+    pairing = None
+    if len(found.modalities) > 1:
+        from sanum.workflow.pairing import check_pairing, separated
+
+        pairing = check_pairing(found)
+        if pairing is not None and not pairing.really:
+            found = separated(found)
     shares = {"train": train, "calibration": calibration, "test": 1.0 - train - calibration}
     divided = split_by_subject(found, shares, seed=seed)
     write_cohort(divided, out)
@@ -64,6 +71,8 @@ def run(
         f"modalities {', '.join(divided.modalities)}; "
         + ", ".join(f"{counts[split]} {split}" for split in ("train", "calibration", "test"))
     )
+    for note in (*divided.notes, *(() if pairing is None else (pairing.sentence(),))):
+        print(f"note: {note}")
     if label == "unknown":
         print(
             "all cases are labelled unknown, so all stand in the test split; "

@@ -11,6 +11,7 @@ from sanum.cohort.cells import choice_of
 from sanum.cohort.channels import find_channels
 from sanum.cohort.dicom import dicom_folders, find_dicom
 from sanum.cohort.folders import find_paired, find_plain, is_paired
+from sanum.cohort.sided import find_sided, is_sided
 from sanum.cohort.table import LABELS, Cohort
 from sanum.core.config import did_you_mean
 from sanum.core.errors import CohortError
@@ -24,11 +25,13 @@ def discover(
 
     A BIDS data set (`dataset_description.json` or `sub-*` folders): one case for each subject, session and
     run with a scan in `anat`, and what `participants.tsv` says of the subject. A folder with `image` and
-    `lesion`: one case an image, with its lesion mask of the same name. With `channels`: one case a picture
-    of several modalities, in folders of patients. Folders that hold DICOM files, as their first bytes tell:
-    one case each. Any other folder: one case a file, or one for the files whose names differ only in the
-    modality (`a_T1w`, `a_FLAIR`); `a_lesion`, `a_mask` and `a_brain` are its masks, and other files whose
-    names go on from a scan's (`a_T1w_labels`) are left out. What was left out stands in the cohort's notes.
+    `lesion`: one case an image, with its lesion mask of the same name. Folders named by modality (`CT` and
+    `MRI`), or `trainA` and `trainB`: one case a pair of files of the same name, or else number. With
+    `channels`: one case a picture of several modalities, in folders of patients. Folders that hold DICOM
+    files, as their first bytes tell: one case each. Any other folder: one case a file, or one for the files
+    whose names differ only in the modality (`a_T1w`, `a_FLAIR`); `a_lesion`, `a_mask` and `a_brain` are its
+    masks, and other files whose names go on from a scan's (`a_T1w_labels`) are left out. What was left out
+    stands in the cohort's notes.
 
     Args:
         folder: where to look.
@@ -51,13 +54,15 @@ def discover(
         rows, notes = find_bids(root)
     elif is_paired(root):
         rows, notes = find_paired(root, modality)
+    elif is_sided(root):
+        rows, notes = find_sided(root, modality)
     elif folders := dicom_folders(root):
         rows, notes = find_dicom(root, folders, modality)
     else:
         rows, notes = find_plain(root, modality)
     if not rows:
         raise CohortError(
-            f"{folder}: no scan found; expected sub-*/anat (BIDS), folders image and lesion, "
+            f"{folder}: no scan found; expected sub-*/anat (BIDS), folders image and lesion, folders CT and MRI, "
             "or scans right inside; otherwise write a cohort table"
         )
     present = {name for row in rows for name in row.scans}

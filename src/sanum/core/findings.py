@@ -48,6 +48,8 @@ class Finding:
         healthy_peaks: highest value of each healthy subject's map in the block of the template around the peak,
             ascending; empty where it is not known.
         members: what each member of an ensemble says by itself; empty for a single detector.
+        modality: the one most at odds at the peak, where the detector judges modalities against each other.
+        seen_by: the score of it that is most surprised there.
     """
 
     rank: int
@@ -65,6 +67,8 @@ class Finding:
     healthy_std: float | None = None
     healthy_peaks: tuple[float, ...] = ()
     members: tuple[MemberAnswer, ...] = ()
+    modality: str = ""
+    seen_by: str = ""
 
     @property
     def healthy_as_high(self) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -123,12 +124,22 @@ MIN_SLICE_VOXELS = 200
 
 @dataclass(frozen=True, eq=False)
 class AnomalyMap:
-    """A detector's opinion at each voxel: float32, higher = more anomalous, NaN outside the mask."""
+    """A detector's opinion at each voxel: float32, higher = more anomalous, NaN outside the mask.
+
+    Attributes:
+        case: unique name.
+        values: (I, J, K).
+        grid: where they lie.
+        detector: its name.
+        parts: maps of the scores that `values` were fused of, by "<modality>: <score>", on the same grid and in
+            one unit, so that they can be compared; empty where a detector has one score only.
+    """
 
     case: str
     values: Volume
     grid: Grid
     detector: str
+    parts: Mapping[str, Volume] = field(default_factory=dict)
 
     def inside(self) -> NDArray[np.float32]:
         """Values within the mask, one dimension.
@@ -263,6 +274,21 @@ class MemberMap:
     name: str
     found: AnomalyMap
     level: float
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One of several modalities of a case, for the pictures.
+
+    Attributes:
+        modality: its name.
+        scan: on the grid of the case's first modality.
+        anomaly_map: what is at odds in this modality, on the same grid; None where the detector does not say.
+    """
+
+    modality: str
+    scan: Scan
+    anomaly_map: AnomalyMap | None
 
 
 @dataclass(frozen=True)

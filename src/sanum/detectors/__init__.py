@@ -129,6 +129,20 @@ DETECTORS = (
         memory="all its members",
         needs="calibrated model files of one preparation",
     ),
+    Entry(
+        "pair-cae",
+        "sanum.detectors.pair_cae",
+        "PairAutoencoder",
+        "the classic recipe for pairs: reconstruction error a modality, and outliers of the latents",
+        trains=True,
+    ),
+    Entry(
+        "cross-modal",
+        "sanum.detectors.cross_modal",
+        "CrossModalDetector",
+        "what one registered modality can't explain of the other: which one, where, by which score",
+        trains=True,
+    ),
 )
 """The explicit list; a new detector is one file and one entry here."""
 

@@ -33,6 +33,8 @@ class Detector(ABC):
 
     name: ClassVar[str]
     Config: ClassVar[type[Any]]
+    takes_single_modalities: ClassVar[bool] = False
+    """Whether `score` also judges a case that has one of several modalities only, in a weaker mode."""
 
     def __init__(self, config: Any, modalities: tuple[str, ...]) -> None:
         self.config = config

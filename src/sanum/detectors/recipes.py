@@ -134,6 +134,28 @@ RESTORE_VOLUME = Recipe(
 )
 """T1w volumes on the template, for scans of other scanners: age, contrast, coil and resolution vary."""
 
+CLASSIC_PAIR = Recipe(
+    "pair-cae",
+    {
+        "widths": (32, 64, 128),
+        "stacked": False,
+        "epochs": 20,
+        "batch": 16,
+        "learning_rate": 1e-3,
+        "validation_share": 0.1,
+        "noise": 0.02,
+        "intensity": 0.1,
+    },
+    CLASSIC_SUMMARY,
+)
+"""The classic recipe for pairs: one pooled autoencoder a modality."""
+
+CLASSIC_PAIR_STACKED = Recipe("pair-cae", {**CLASSIC_PAIR.config, "stacked": True}, CLASSIC_SUMMARY)
+"""The same with both modalities as channels of one autoencoder."""
+
+CROSS_MODAL = Recipe("cross-modal")
+"""Registered pairs, such as CT and T1w, or T1w and FLAIR."""
+
 RECIPES: Mapping[str, Recipe] = {
     "cae": STRIDED,
     "cae-strided": STRIDED,
@@ -155,6 +177,9 @@ RECIPES: Mapping[str, Recipe] = {
     "knn": Recipe("latent", {"method": "knn"}),
     "one-class-svm": Recipe("latent", {"method": "one-class-svm"}),
     "ensemble": Recipe("ensemble"),
+    "pair-classic": CLASSIC_PAIR,
+    "pair-classic-stacked": CLASSIC_PAIR_STACKED,
+    "cross-modal": CROSS_MODAL,
     "intensity": Recipe("intensity"),
     "atlas": Recipe("atlas"),
 }

@@ -65,10 +65,10 @@ class Restorer(nn.Module):
             views += [windows[:, :, 0], windows[:, :, -1]]
         if self.config.mirror:
             views.append(here.flip(2))
-        return torch.cat([*views, _places(here)], dim=1)
+        return torch.cat([*views, places(here)], dim=1)
 
 
-def _places(slices: Tensor) -> Tensor:
+def places(slices: Tensor) -> Tensor:
     """Position (N, 2, I, J) of each pixel along I and J, −1 to 1."""
     count, _, *sides = slices.shape
     axes = [torch.linspace(-1.0, 1.0, side, device=slices.device) for side in sides]

@@ -22,6 +22,7 @@ from sanum.prepare.step_log import StepLog, about
 from sanum.prepare.steps import cut, orient
 from sanum.prepare.steps.brain import find_brain
 from sanum.prepare.steps.brain_mask import require_same_grid
+from sanum.prepare.steps.head_outline import head_outline
 from sanum.prepare.steps.resample import resample_mask
 
 
@@ -61,7 +62,7 @@ def prepare(
     log.comes_from(first, brain)
     if lesion is not None:
         require_same_grid("lesion mask", lesion, first)
-    region = _brain(first, brain, config, log)
+    region = _brain(ordered, brain, config, log)
     place = (
         on_template(first, region, config, log)
         if isinstance(config, Template)
@@ -123,11 +124,14 @@ def _wanted(scans: Mapping[str, Scan], config: Preparation, case: str) -> list[S
     return ordered
 
 
-def _brain(first: Scan, given: Scan | None, config: Preparation, log: StepLog) -> Mask:
+def _brain(ordered: list[Scan], given: Scan | None, config: Preparation, log: StepLog) -> Mask:
     """Voxels that count on the first scan's grid; all of them in the classic rule to the letter."""
+    first = ordered[0]
     if given is None and isinstance(config, Slices) and not config.needs_brain:
         log("brain_mask", route="whole field")
         return np.ones(first.grid.shape, np.bool_)
+    if isinstance(config, Slices) and config.region == "head":
+        return _head(ordered, given, log)
 
     def find() -> Mask:
         brain = find_brain(first, given, config.brain, config.modalities[0])
@@ -138,6 +142,18 @@ def _brain(first: Scan, given: Scan | None, config: Preparation, log: StepLog) -
     if log.steps[-1].facts["route"] == "estimated" and isinstance(config, Slices) and not first.is_image:
         align_to_template(first, mask, log)  # only for its checks: is it a brain at all?
     return mask
+
+
+def _head(ordered: list[Scan], given: Scan | None, log: StepLog) -> Mask:
+    """The given mask of the head, or the outline that the scans show."""
+    if given is None:
+        outline = head_outline(ordered)
+    else:
+        require_same_grid("head mask", given, ordered[0])
+        outline = np.asarray(given.voxels > 0)
+    route = "outline of the head" if given is None else "given outline of the head"
+    log("brain_mask", route=route, share=round(float(outline.mean()), 4))
+    return outline
 
 
 def _without_empty_slices(

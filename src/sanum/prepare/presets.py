@@ -43,6 +43,8 @@ class Slices:
             scales CT like MRI, for pictures of CT that hold grey levels.
         coregister: whether a volume on another grid than the case's first is registered to it; otherwise the headers
             are trusted.
+        region: what counts where no mask is given: the "brain", or the whole "head" with skull and scalp, as pairs
+            of CT and MRI want it. A given mask counts either way.
 
     With scaling="minmax" and crop="full" this is the classic rule to the letter, and needs no brain mask.
     It has the letter's faults: a wide field of view can drop every slice, and a scan with negative values
@@ -63,6 +65,7 @@ class Slices:
     brain: BrainSource = "auto"
     ct_windows: tuple[str, ...] = CT_WINDOWS
     coregister: bool = True
+    region: Literal["brain", "head"] = "brain"
 
     def __post_init__(self) -> None:
         _check_modalities(self.modalities)
@@ -159,7 +162,7 @@ def preparation_sha256(preparation: Preparation) -> str:
 
     A setting that came later counts only where it changes the picture, so that models and stores made before stay
     valid: `brain` where it restricts, `ct_windows` where there is CT, `coregister` where there are several
-    modalities, `bias` where it is on.
+    modalities, `bias` where it is on, `region` where it is the head.
     """
     values = to_dict(preparation)
     if preparation.brain == "auto":
@@ -170,6 +173,8 @@ def preparation_sha256(preparation: Preparation) -> str:
         del values["coregister"]
     if not values.get("bias", True):
         del values["bias"]
+    if values.get("region") == "brain":
+        del values["region"]
     return json_sha256({"kind": type(preparation).__name__, **values})
 
 

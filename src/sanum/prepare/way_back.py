@@ -22,7 +22,7 @@ def to_native(map: AnomalyMap, prepared: Prepared) -> AnomalyMap:
         prepared: the case it was made from.
 
     Returns:
-        Values on `prepared.native` by linear interpolation between voxels inside, NaN outside the mask.
+        Values on `prepared.native` by linear interpolation between voxels inside, NaN outside the mask; without parts.
 
     Raises:
         GeometryError: the map does not lie on the model grid of `prepared`.
@@ -34,7 +34,7 @@ def to_native(map: AnomalyMap, prepared: Prepared) -> AnomalyMap:
     to_scan = np.linalg.inv(prepared.to_model).astype(np.float64)
     values, inside = resample(map.values, ~np.isnan(map.values), map.grid, prepared.native, to_scan)
     values[~inside] = np.nan
-    return replace(map, values=values, grid=prepared.native)
+    return replace(map, values=values, grid=prepared.native, parts={})
 
 
 def twin_to_native(restored: Channels, prepared: Prepared, preparation: Preparation, scan: Scan) -> Volume:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sanum.core.files import atomic_path, write_text
-from sanum.core.records import Detection, Scan
+from sanum.core.records import Detection, Scan, Side
 from sanum.report import page, wording
 from sanum.report.display import (
     CONVENTION,
     IMAGE_CONVENTION,
+    Cut,
     View,
     choose_figures,
     intensity_window,
@@ -25,13 +26,20 @@ MAX_FINDINGS = 50
 
 @dataclass(frozen=True)
 class Picture:
-    """One drawing of a report: PNG bytes and what it shows, in words."""
+    """One drawing of a report: PNG bytes and what it shows, in words; `side` is the modality of a case of several."""
 
     png: bytes
     caption: str
+    side: str = ""
 
 
-def write_case(detection: Detection, scan: Scan | None, folder: Path, card: Mapping[str, Any]) -> None:
+def write_case(
+    detection: Detection,
+    scan: Scan | None,
+    folder: Path,
+    card: Mapping[str, Any],
+    sides: Sequence[Side] = (),
+) -> None:
     """Write the report's page and pictures into `folder`; older pictures there are removed.
 
     Args:
@@ -39,13 +47,14 @@ def write_case(detection: Detection, scan: Scan | None, folder: Path, card: Mapp
         scan: the scan in its own grid, for the pictures; None leaves them out.
         folder: made where it is missing.
         card: the model card, JSON-plain; `calibration.subjects` gives the p-value its plain words.
+        sides: of a case of several modalities; each is then drawn, the same slices side by side.
 
     Raises:
         CalibrationError: a decision without a score.
         GeometryError: the map is not on the scan's grid.
         StorageError: the folder can't be written.
     """
-    pictures = case_pictures(detection, scan)
+    pictures = case_pictures(detection, scan, sides=sides)
     text = case_page(detection, scan, card, pictures)
     write_text(folder / "report.html", text)
     for old in folder.glob("overlay-*.png"):
@@ -83,18 +92,34 @@ def case_page(
     )
 
 
-def case_pictures(detection: Detection, scan: Scan | None, limit: int | None = None) -> list[Picture]:
-    """Draw the slices that matter, most telling first; at most `limit` drawings.
+def case_pictures(
+    detection: Detection, scan: Scan | None, limit: int | None = None, sides: Sequence[Side] = ()
+) -> list[Picture]:
+    """Draw the slices that matter, most telling first; at most `limit` groups of them.
 
-    A refused case shows the bare scan where there is one, so that a person sees what was refused.
+    A refused case shows the bare scan where there is one, so that a person sees what was refused. A case of several
+    modalities shows each, the same slices one after the other, with its own map where it has one.
     """
     if scan is None:
         return []
-    window = intensity_window(scan, detection.anomaly_map)
     drawings = []
     for cuts in choose_figures(scan, detection)[:limit]:
+        if sides:
+            drawings += [_draw_side(side, detection, cuts) for side in sides]
+            continue
+        window = intensity_window(scan, detection.anomaly_map)
         drawings.append(_draw(make_views(scan, detection, cuts), window, detection.map_scale))
     return drawings
+
+
+def _draw_side(side: Side, detection: Detection, cuts: Sequence[Cut]) -> Picture:
+    shown = detection
+    if side.anomaly_map is not None:
+        shown = replace(detection, anomaly_map=side.anomaly_map)
+    window = intensity_window(side.scan, shown.anomaly_map)
+    drawn = _draw(make_views(side.scan, shown, cuts), window, detection.map_scale)
+    whose = "its own map" if side.anomaly_map is not None else "the map of the case"
+    return replace(drawn, caption=f"{side.modality}, with {whose}. {drawn.caption}", side=side.modality)
 
 
 def _draw(views: list[View], window: tuple[float, float], map_scale: tuple[float, float]) -> Picture:

@@ -56,16 +56,22 @@ def add_predict_routes(app: APIFlask, parts: Parts) -> None:
         return prediction(found, form.heatmap)
 
 
+_TOLD = ("abnormal", "score", "threshold", "p_value", "rule", "findings", "warnings")
+"""What the answer takes from the detection as it is."""
+
+
 def prediction(found: CaseDetection, heatmap: str) -> dict[str, Any]:
     """The answer to one scan, as plain JSON."""
     plain = found.to_dict()
     wanted = heatmap == "always" or (heatmap == "abnormal" and found.status == "abnormal")
     picture = _picture(found) if wanted else None
+    each = case_pictures(found, found.scan, limit=1, sides=found.sides) if wanted and found.sides else []
     return {
         "decision": found.status,
-        **{key: plain[key] for key in ("abnormal", "score", "threshold", "p_value", "rule", "findings")},
+        **{key: plain[key] for key in _TOLD},
         "heatmap": base64.b64encode(picture.png).decode("ascii") if picture else None,
         "heatmap_shows": picture.caption if picture else None,
+        "heatmaps": {one.side: base64.b64encode(one.png).decode("ascii") for one in each},
         "map_scale": plain["map_scale"],
         "model": {"name": found.provenance.model_name, "sha256": found.provenance.model_sha256},
         "version": found.provenance.version,

@@ -140,8 +140,14 @@ class PredictionOut(BaseModel):
     p_value: FiniteFloat
     rule: dict[str, Any]
     findings: list[dict[str, Any]]
+    warnings: list[str] = Field(
+        description="Where a promise does not hold, or the files may not belong together."
+    )
     heatmap: str | None = Field(description="PNG, base64.")
     heatmap_shows: str | None
+    heatmaps: dict[str, str] = Field(
+        description="Of a case of several modalities, one PNG each, base64: the same slices with its own map."
+    )
     map_scale: list[float]
     model: dict[str, str]
     version: str

@@ -104,7 +104,7 @@ def plant_mixture(healthy: Tensor, brain: Tensor, mixture: Mixture, draws: Draws
     radius, edge = radius_of(voxels, brain), draws.log_uniform(0.05, 0.8, count)
     ill = (~draws.chance(mixture.healthy, count)) & (voxels >= 1.0)
     soft, lesion = torch.zeros_like(brain), torch.zeros_like(brain)
-    for (shape, _), rows in zip(TRAINING_SHAPES, _dealt(TRAINING_SHAPES, ill, draws), strict=True):
+    for (shape, _), rows in zip(TRAINING_SHAPES, dealt(TRAINING_SHAPES, ill, draws), strict=True):
         if len(rows):
             level = shape(brain[rows], radius[rows], draws)
             soft[rows], lesion[rows] = cut(level, brain[rows], voxels[rows], edge[rows])
@@ -115,7 +115,7 @@ def plant_mixture(healthy: Tensor, brain: Tensor, mixture: Mixture, draws: Draws
         others=healthy,
     )
     diseased = healthy.clone()
-    for (paint, _), rows in zip(TRAINING_PAINTS, _dealt(TRAINING_PAINTS, ill, draws), strict=True):
+    for (paint, _), rows in zip(TRAINING_PAINTS, dealt(TRAINING_PAINTS, ill, draws), strict=True):
         if len(rows):
             diseased[rows] = paint(healthy[rows], soft[rows], brush.part(rows))
     return _within(diseased, brain, highest=BRIGHTEST), lesion
@@ -154,7 +154,7 @@ def _smoothed(soft: Tensor) -> Tensor:
     return functional.avg_pool3d(functional.avg_pool3d(soft, width, 1, padding), width, 1, padding)
 
 
-def _dealt(options: tuple[tuple[object, float], ...], ill: Tensor, draws: Draws) -> list[Tensor]:
+def dealt(options: tuple[tuple[object, float], ...], ill: Tensor, draws: Draws) -> list[Tensor]:
     """Deal the stacks that get a lesion to the options by weight: row numbers for each option."""
     weights = torch.tensor([weight for _, weight in options], device=ill.device)
     dealt = draws.choose(weights, len(ill)).masked_fill(~ill, -1)

@@ -20,12 +20,13 @@ from sanum.calibrate.rules import decide
 from sanum.cohort.table import Row
 from sanum.core.errors import CalibrationError, ModelFileError, ScanError, StorageError
 from sanum.core.files import atomic_folder, write_json, write_text
-from sanum.core.records import Calibration, Detection, Finding, MemberMap, Prepared, Provenance, Scan
+from sanum.core.records import Calibration, Detection, Finding, MemberMap, Prepared, Provenance, Scan, Side
 from sanum.formats import modality_of, scan_stem, write_map, write_volume
 from sanum.model import Model, load
 from sanum.prepare.presets import Preparation, Template
 from sanum.prepare.way_back import to_native, twin_to_native
 from sanum.workflow.cohort_report import write_cohort_report
+from sanum.workflow.disagreement import alone, alone_warning, named, pair_warnings, sides
 from sanum.workflow.executor import map_cases
 from sanum.workflow.model_cache import cached_model
 from sanum.workflow.prepare import prepare_scans, read_row, reason_of
@@ -38,10 +39,12 @@ class CaseDetection(Detection):
     Attributes:
         scan: first modality as read; None when it could not be read.
         card: of the model that decided.
+        sides: of several modalities each one's scan on the first one's grid, and its own map where it has one.
     """
 
     scan: Scan | None = None
     card: dict[str, Any] = field(default_factory=dict)
+    sides: tuple[Side, ...] = ()
 
     def save(self, folder: Path | str) -> Path:
         """Write `detection.json`, map, restored scan, overlays and `report.html` into a folder, all or nothing.
@@ -60,7 +63,7 @@ class CaseDetection(Detection):
                 )
             if self.restored is not None and self.anomaly_map is not None:
                 write_volume(partial / "restored.nii.gz", self.restored, self.anomaly_map.grid)
-            write_case(self, self.scan, partial, self.card)
+            write_case(self, self.scan, partial, self.card, self.sides)
         return target
 
 
@@ -90,7 +93,7 @@ def detect(
     Raises:
         CalibrationError: the model is not calibrated.
     """
-    calibration = model.calibrated()
+    model.calibrated()
     who = Person(row.site, row.age, row.sex)
     started = time.perf_counter()
     scan: Scan | None = None
@@ -98,10 +101,13 @@ def detect(
         on_stage("reading")
         present = usable_modalities(model, row)
         files = read_row(row, present)
-        scan = files.scans.get(model.preparation.modalities[0])
+        scan = files.scans.get(present[0])
         on_stage("preparing")
         _require_input_kind(model, scan)
-        prepared = prepare_scans(files, replace(model.preparation, modalities=present))
+        preparation = replace(model.preparation, modalities=present)
+        prepared = prepare_scans(files, preparation)
+        only = alone(model, present)
+        calibration = model.calibrated(only)
         on_stage("scoring")
         scored, members = model.detector.score_with_members(prepared)
         restored = model.detector.restored(prepared) if twin else None
@@ -122,31 +128,38 @@ def detect(
         threshold=decision.threshold,
         p_value=decision.p_value,
         rule=calibration.rule,
-        findings=_explained(found, prepared, model.preparation, calibration, who, members),
+        findings=named(
+            _explained(found, prepared, model.preparation, calibration, who, members), scored, prepared
+        ),
         anomaly_map=native,
         map_scale=map_scale(calibration),
         is_image=prepared.is_image,
         slices=judge_slices(scored, calibration, who),
         finding_control=control_sentence(calibration),
         healthy_group=decision.healthy_group,
-        warnings=_warnings(decision.warning, model, present),
+        warnings=(*_warnings(decision.warning, model, present), *pair_warnings(scored)),
         restored=None
         if restored is None or scan is None
-        else twin_to_native(restored, prepared, model.preparation, scan),
+        else twin_to_native(restored, prepared, preparation, scan),
         scan=scan,
         card=model.card,
+        sides=sides(files.scans, prepared, scored),
     )
 
 
 def usable_modalities(model: Model, row: Row) -> tuple[str, ...]:
     """The modalities of a row that a model can judge it by: all it takes, or fewer where it was trained so.
 
-    The first one is always needed, because masks and registration lie on its grid.
+    The first one is always needed, because masks and registration lie on its grid; but for a single one that the
+    detector judges alone.
     """
     wanted = model.preparation.modalities
+    here = tuple(name for name in wanted if name in row.scans)
+    if alone(model, here):
+        return here
     if not model.detector.takes_missing or wanted[0] not in row.scans:
         return wanted
-    return tuple(name for name in wanted if name in row.scans)
+    return here
 
 
 def _warnings(given: str, model: Model, present: tuple[str, ...]) -> tuple[str, ...]:
@@ -155,7 +168,8 @@ def _warnings(given: str, model: Model, present: tuple[str, ...]) -> tuple[str, 
         f"judged without {', '.join(lacking)}: the healthy scores it is compared with had all modalities, so the "
         "promise about false alarms does not hold"
     )
-    return tuple(text for text in (given, without if lacking else "") if text)
+    by_itself = alone_warning(model, present)
+    return tuple(text for text in (given, by_itself or (without if lacking else "")) if text)
 
 
 def _explained(

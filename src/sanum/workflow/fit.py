@@ -15,7 +15,7 @@ from sanum.calibrate.rules import DEFAULT_LEVELS, threshold
 from sanum.core.config import did_you_mean, from_dict
 from sanum.core.errors import CalibrationError, CohortError, ConfigError
 from sanum.core.files import atomic_path
-from sanum.core.records import Grouping, Prepared, Rule, Summary
+from sanum.core.records import Calibration, Grouping, Prepared, Rule, Summary
 from sanum.detectors import detector_class
 from sanum.detectors.base import Detector
 from sanum.detectors.recipes import resolve_recipe
@@ -24,6 +24,7 @@ from sanum.model import Model, load, save
 from sanum.prepare.presets import preparation_sha256
 from sanum.prepare.store import ManifestRow, Store
 from sanum.train.run import Run
+from sanum.workflow.disagreement import with_modalities
 from sanum.workflow.leaks import identities
 
 
@@ -273,14 +274,20 @@ def calibrate(
         )
     present = model.calibration
     kept = Promises() if present is None else Promises(present.grouping, present.control)
-    calibration = calibration_from_maps(
-        (_healthy_map(model, store, row) for row in rows),
-        summary or model_summary(model),
-        rule or Rule(),
-        detector=model.detector.state_sha256(),
-        preparation=preparation,
-        promises=promises or kept,
-    )
+
+    def over(only: str) -> Calibration:
+        return calibration_from_maps(
+            (_healthy_map(model, store, row, only) for row in rows),
+            summary or model_summary(model),
+            rule or Rule(),
+            detector=model.detector.state_sha256(),
+            preparation=preparation,
+            promises=promises or kept,
+        )
+
+    single = model.detector.modalities if model.detector.takes_single_modalities else ()
+    alone = {name: over(name) for name in single if len(single) > 1}
+    calibration = over("")
     facts = {
         **model.facts,
         "calibration_labels": sorted({row.label for row in rows}),
@@ -288,7 +295,7 @@ def calibrate(
         "calibration_sources": sorted({name for names in sources.values() for name in names}),
         "calibrated_for_site": site,
     }
-    return replace(model, calibration=calibration, facts=facts)
+    return replace(model, calibration=calibration, alone=alone, facts=facts)
 
 
 def _site_rows(store: Store, site: str) -> list[ManifestRow]:
@@ -308,10 +315,12 @@ def _site_rows(store: Store, site: str) -> list[ManifestRow]:
     return rows
 
 
-def _healthy_map(model: Model, store: Store, row: ManifestRow) -> HealthyMap:
+def _healthy_map(model: Model, store: Store, row: ManifestRow, only: str) -> HealthyMap:
     from sanum.prepare.way_back import to_native
 
     prepared = store.load(row.case)
+    if only:
+        prepared = with_modalities(prepared, (only,))
     scored = model.detector.score(prepared)
     return HealthyMap(row.subject, scored, to_native(scored, prepared), person(row), prepared.is_image)
 

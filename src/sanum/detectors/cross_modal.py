@@ -1,0 +1,255 @@
+"""What one modality can't explain of the other: registered pairs, read by two encoders with one latent grid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from sanum.core.config import config_sha256
+from sanum.core.errors import ModelFileError
+from sanum.core.records import AnomalyMap, Prepared
+from sanum.detectors.base import Detector, State
+from sanum.detectors.pair_scores import PairScores, pooled_latents, score_kind, scores_of
+from sanum.detectors.surprise import fused, healthy_table, surprise
+from sanum.nets.averaged import Averaged
+from sanum.nets.cross_modal import CrossModal, CrossModalConfig
+from sanum.synthesis.healthy import Variety
+from sanum.synthesis.one_sided import Faults
+from sanum.train.checkpoint import load_net_arrays, net_arrays
+from sanum.train.data import split_subjects
+from sanum.train.device import seeded
+from sanum.train.history import History
+from sanum.train.loop import Schedule, train
+from sanum.train.pair_lesson import PairLesson, PairPlan
+from sanum.train.run import Run
+
+AVERAGE = 0.998
+"""Decay of the running average of the weights."""
+
+FINAL_RATE = 0.01
+"""Share of the learning rate that is left at the end."""
+
+PAIR = "pair"
+"""Owner of the scores that belong to no modality alone."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of the network, of what it is taught with, and of scoring.
+
+    Attributes:
+        judge: feature maps of each level of the judging U-Net.
+        encoder: feature maps of each level of an encoder.
+        latents: channels of the latent grid.
+        windows: width of the narrow window through which a modality is seen as well, around its commonest
+            tissue, by name; on CT it shows brain, most of whose contrast lies in a hundredth of the scale.
+        misregistration: greatest shift between modalities that still counts as healthy, in pixels.
+        epochs: passes over the training slices.
+        batch: pairs a training step; scoring takes slice by slice.
+        learning_rate: of Adam, falling along half a cosine.
+        validation_share: part of the training subjects whose synthetic faults choose the epoch that is kept, and
+            whose healthy voxels each score is measured against.
+        easy_steps: steps over which lesions pass from glaring to hardly visible.
+        faults: what is planted.
+        healthy: how healthy pairs are varied.
+        flip: whether the score is the mean of a slice's and its mirrored slice's.
+        smoothing_mm: standard deviation of a Gaussian over each score, in mm (pixels in an image).
+        weights: of each kind of score in the fusion.
+    """
+
+    judge: tuple[int, ...] = (48, 96, 128, 128)
+    encoder: tuple[int, ...] = (32, 64, 96)
+    latents: int = 16
+    windows: Mapping[str, float] = field(default_factory=lambda: {"CT": 0.1})
+    misregistration: float = 1.0
+    epochs: int = 70
+    batch: int = 16
+    learning_rate: float = 2e-3
+    validation_share: float = 0.1
+    easy_steps: int = 200
+    faults: Faults = field(default_factory=Faults)
+    healthy: Variety = field(default_factory=lambda: Variety(turn=0.08, scale=0.08, shift=0.02, noise=0.04))
+    flip: bool = True
+    smoothing_mm: float = 1.5
+    weights: Mapping[str, float] = field(
+        default_factory=lambda: {"at odds": 1.0, "mispaired": 1.0, "cross": 0.1, "own": 0.05, "latent": 0.05}
+    )
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch", "latents"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected 1 or more, got {getattr(self, name)}")
+        if not 0.0 <= self.validation_share < 1.0:
+            raise ValueError(f"validation_share: expected 0 to below 1, got {self.validation_share}")
+        if min(self.weights.values(), default=0.0) < 0.0 or self.weights.get("at odds", 0.0) <= 0.0:
+            raise ValueError("weights: expected numbers of 0 or more, and 'at odds' above 0")
+
+
+class CrossModalDetector(Detector):
+    """Fused surprise, in decades, of what registered modalities say of themselves and of each other.
+
+    Two encoders share a latent grid; each modality is rebuilt from its own and from the other's latents, and a
+    judge that was taught on one-sided synthetic faults says which modality is at odds with which, and whether the
+    pair belongs together. Each score becomes a surprise, −log10 of its tail among healthy validation voxels; the
+    map is the weighted harmonic mean of those p-values. Crossmodal feature mapping (Costanzino et al. 2024) is the
+    nearest relative. Every score's own surprise stands in the map's `parts`, named "<modality>: <kind>", and
+    "<modality>: fused" fuses those of one modality.
+
+    A case may lack all modalities but one. Then that one is judged alone, by its own reconstruction and by a judge
+    that saw such cases in training: the weaker mode, with healthy values of its own.
+
+    Attributes:
+        tables_: healthy values of each score, by mode: "" for all modalities, else the name of the one present.
+        history_: course of the training; None after `load_state`.
+    """
+
+    name = "cross-modal"
+    Config = Config
+    takes_single_modalities = True
+
+    net_: CrossModal | None = None
+    scores_: PairScores | None = None
+    tables_: Mapping[str, Mapping[str, NDArray[np.float32]]] | None = None
+    history_: History | None = None
+
+    def fit(self, cases: Sequence[Prepared], *, seed: int, run: Run | None = None) -> Self:
+        """Train on the slices of healthy pairs; see `sanum.train.loop.train`."""
+        self._check_training_cases(cases)
+        settings: Config = self.config
+        schedule = Schedule(
+            epochs=settings.epochs,
+            batch=settings.batch,
+            learning_rate=settings.learning_rate,
+            validation_share=settings.validation_share,
+            owner=config_sha256(settings),
+            final_rate=FINAL_RATE,
+            keep="best",
+        )
+        with seeded(seed, torch.device("cpu")):
+            pupil = Averaged(self._new_net(), AVERAGE)
+        plan = PairPlan(
+            settings.faults,
+            settings.healthy,
+            self._windows(),
+            settings.misregistration,
+            settings.easy_steps,
+        )
+        self.history_ = train(pupil, PairLesson(plan), cases, schedule, seed=seed, run=run or Run())
+        self.net_ = pupil.cpu().result()
+        _, held_out = split_subjects(cases, settings.validation_share, seed)
+        self._learn_healthy(cases, held_out or list(cases))
+        return self
+
+    def score(self, case: Prepared) -> AnomalyMap:
+        """Fused surprise at each voxel, slice by slice along K; `parts` hold the surprise of each score."""
+        if self.net_ is None or self.tables_ is None:
+            raise self._not_fitted()
+        self._check_case(case)
+        mode = "" if case.modalities == self.modalities else case.modalities[0]
+        tables = self.tables_[mode]
+        parts = {name: surprise(values, tables[name]) * case.mask for name, values in self._raw(case).items()}
+        weights = {name: self.config.weights.get(score_kind(name), 0.0) for name in parts}
+        for name in case.modalities:
+            own = {part: values for part, values in parts.items() if part.startswith(f"{name}: ")}
+            parts[f"{name}: fused"] = fused(own, weights)
+        found = self._map(case, fused({name: parts[name] for name in weights}, weights))
+        return replace(found, parts={name: self._map(case, values).values for name, values in parts.items()})
+
+    def state(self) -> State:
+        """Weights of the network, latent statistics, and the healthy table of each score."""
+        if self.net_ is None or self.scores_ is None or self.tables_ is None:
+            raise self._not_fitted()
+        arrays = {f"net.{name}": array for name, array in net_arrays(self.net_).items()}
+        arrays |= {f"latent.{name}": array for name, array in self.scores_.arrays().items()}
+        for mode, tables in self.tables_.items():
+            arrays |= {f"table.{mode}.{name}": table.copy() for name, table in tables.items()}
+        return arrays
+
+    def load_state(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """Take up saved weights and healthy values."""
+        net = self._new_net()
+        load_net_arrays(net, _part(arrays, "net."))
+        nn.utils.convert_conv2d_weight_memory_format(net, torch.channels_last)
+        tables: dict[str, dict[str, NDArray[np.float32]]] = {}
+        for name, table in _part(arrays, "table.").items():
+            mode, _, score = name.partition(".")
+            tables.setdefault(mode, {})[score] = table.astype(np.float32)
+        wanted = {mode: set(scores_of(self._present(mode))) for mode in self._modes()}
+        if {mode: set(known) for mode, known in tables.items()} != wanted:
+            raise ModelFileError("cross-modal: the healthy tables are missing or of other modalities")
+        self.scores_ = PairScores.of_arrays(_part(arrays, "latent."))
+        self.net_, self.tables_, self.history_ = net.eval(), tables, None
+        return self
+
+    def _check_case(self, case: Prepared) -> None:
+        alone = len(case.modalities) == 1 and case.modalities[0] in self.modalities
+        super()._check_case(case if not alone else replace(case, modalities=self.modalities))
+
+    def latents(self, case: Prepared) -> NDArray[np.float32]:
+        """Latents (K', 2·L) of the slices that show anything, averaged over the mask, modality after modality."""
+        return pooled_latents(self._fitted(), case)
+
+    @property
+    def healthy_latents(self) -> NDArray[np.float32]:
+        """`latents` of all healthy training slices.
+
+        Raises:
+            NotFittedError: before `fit` or `load_state`.
+        """
+        if self.scores_ is None:
+            raise self._not_fitted()
+        return self.scores_.pooled
+
+    def _learn_healthy(self, training: Sequence[Prepared], cases: Sequence[Prepared]) -> None:
+        """Latent statistics of `cases`, latents of all training cases, and the table of each score over `cases`."""
+        self.scores_ = PairScores.learn(self._fitted(), cases, training)
+        tables: dict[str, dict[str, NDArray[np.float32]]] = {}
+        for mode in self._modes():
+            values: dict[str, list[NDArray[np.float32]]] = {}
+            for case in cases:
+                for name, found in self._raw(_alone(case, mode)).items():
+                    values.setdefault(name, []).append(found[case.mask])
+            tables[mode] = {name: healthy_table(np.concatenate(found)) for name, found in values.items()}
+        self.tables_ = tables
+
+    def _raw(self, case: Prepared) -> dict[str, NDArray[np.float32]]:
+        assert self.scores_ is not None
+        return self.scores_.raw(self._fitted(), case, self.modalities, self.config)
+
+    def _modes(self) -> tuple[str, ...]:
+        return ("", *self.modalities) if len(self.modalities) > 1 else ("",)
+
+    def _present(self, mode: str) -> tuple[str, ...]:
+        return (mode,) if mode else self.modalities
+
+    def _windows(self) -> tuple[float, ...]:
+        return tuple(self.config.windows.get(name, 0.0) for name in self.modalities)
+
+    def _new_net(self) -> CrossModal:
+        settings: Config = self.config
+        return CrossModal(
+            CrossModalConfig(self._windows(), settings.latents, settings.encoder, settings.judge)
+        )
+
+    def _fitted(self) -> CrossModal:
+        if self.net_ is None:
+            raise self._not_fitted()
+        return self.net_
+
+
+def _alone(case: Prepared, mode: str) -> Prepared:
+    """The case as it is, or with one modality only."""
+    if not mode:
+        return case
+    channel = case.modalities.index(mode)
+    return replace(case, voxels=case.voxels[channel : channel + 1], modalities=(mode,))
+
+
+def _part(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}

@@ -1,0 +1,59 @@
+"""From a score to how surprising it is among healthy voxels, and from several surprises to one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+DECADES = np.linspace(0.0, 4.0, 33)
+"""Surprises (−log10 of the healthy tail) at which a table keeps the healthy value."""
+
+MOST = 8.0
+"""Surprises end here: further out the tail is a guess."""
+
+TAIL = 2.0
+"""Beyond the table the surprise grows along the line from this decade to the last."""
+
+LEAST_SLOPE = 1e-6
+"""Width of a decade below which a healthy tail counts as no tail."""
+
+
+def healthy_table(values: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Healthy values (33,) at `DECADES`: 10^-d of them lie above the value at d."""
+    table = np.quantile(values.astype(np.float64), 1.0 - 10.0**-DECADES)
+    return np.maximum.accumulate(table).astype(np.float32)
+
+
+def surprise(values: NDArray[np.floating], table: NDArray[np.floating]) -> NDArray[np.float32]:
+    """−log10 of the share of healthy voxels with a value as high, by a table; 0 to `MOST`."""
+    marks = table.astype(np.float64)
+    found = np.interp(values, *_rising(marks, DECADES))
+    start = int(np.searchsorted(DECADES, TAIL))
+    slope = max(float(marks[-1] - marks[start]) / (DECADES[-1] - TAIL), LEAST_SLOPE)
+    beyond = np.maximum(values - marks[-1], 0.0) / slope
+    return np.minimum(found + beyond, MOST).astype(np.float32)
+
+
+def fused(surprises: Mapping[str, NDArray[Any]], weights: Mapping[str, float]) -> NDArray[np.float32]:
+    """−log10 of the weighted harmonic mean of p-values (Wilson 2019); a score of weight 0 is left out.
+
+    The harmonic mean holds for dependent scores, and follows the most surprising one.
+    """
+    known = {name: weights[name] for name in surprises if weights[name] > 0.0}
+    total = sum(known.values())
+    inverse = sum(
+        weight / total * 10.0 ** surprises[name].astype(np.float64) for name, weight in known.items()
+    )
+    found: NDArray[np.float32] = np.log10(inverse).astype(np.float32)
+    return found
+
+
+def _rising(
+    marks: NDArray[np.float64], decades: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The table without ties: of equal values the last stands, so that a common value is no surprise at all."""
+    first = np.r_[True, np.diff(marks) > 0.0]
+    return marks[first], decades[first]

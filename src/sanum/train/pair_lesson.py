@@ -1,0 +1,206 @@
+"""What a `cross-modal` network is taught with: registered pairs, varied together, spoilt on one side, and scored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sanum.nets.averaged import Averaged
+from sanum.nets.cross_modal import CrossModal, Reading
+from sanum.nets.views import tissue_level
+from sanum.synthesis.draws import Draws, spread
+from sanum.synthesis.healthy import Variety, imaged, moved
+from sanum.synthesis.one_sided import Faults, mispair, plant_one_sided
+from sanum.synthesis.plant import BRIGHTEST
+from sanum.train.lesson import VALIDATION_SEED, average_precision, brain_of
+
+OVERLAP_WEIGHT, OWN_WEIGHT, CROSS_WEIGHT, AGREE_WEIGHT, PAIR_WEIGHT = 0.5, 3.0, 0.1, 0.05, 0.3
+"""Weights beside the cross-entropy of the judge: overlap, own and cross reconstruction, agreement, belonging."""
+
+TEMPERATURE = 0.1
+"""Of the contrastive loss."""
+
+
+@dataclass(frozen=True)
+class PairPlan:
+    """What is taught.
+
+    Attributes:
+        faults: what is planted.
+        healthy: how healthy pairs are varied; pose and form are the same in all modalities.
+        windows: width of each modality's narrow window, 0 for none; one with a window has a fixed scale, and
+            only noise and a small gain are varied.
+        misregistration: greatest shift between modalities that still counts as healthy, in pixels.
+        easy_steps: steps over which lesions pass from glaring and large to hardly visible and small.
+    """
+
+    faults: Faults
+    healthy: Variety
+    windows: tuple[float, ...]
+    misregistration: float
+    easy_steps: int
+
+
+@dataclass(frozen=True, eq=False)
+class PairExercise:
+    """One batch to learn from; images (N, M, I, J).
+
+    Attributes:
+        spoilt: pairs with lesions, some of them mispaired or short of a modality.
+        at_odds: (N, M, I, J) in {0, 1}, where each modality shows a lesion.
+        mispaired: (N,) in {0, 1}.
+        present: (N, M) in {0, 1}.
+        brain: (N, 1, I, J) in {0, 1}.
+    """
+
+    spoilt: Tensor
+    at_odds: Tensor
+    mispaired: Tensor
+    present: Tensor
+    brain: Tensor
+
+
+@torch.no_grad()
+def set_pair_exercise(images: Tensor, plan: PairPlan, faults: Faults, draws: Draws) -> PairExercise:
+    """Make an exercise of healthy registered images (N, M, I, J) in [0, 1]."""
+    stacks = images[:, :, None]
+    brain = brain_of(stacks)
+    healthy, brain = moved(stacks, brain, plan.healthy, draws)
+    healthy = misregistered(healthy, plan.misregistration, draws)
+    levels = torch.stack([tissue_level(each[:, 0]) for each in healthy.unbind(1)], dim=1)
+    spoilt, at_odds = plant_one_sided(healthy, brain, levels, plan.windows, faults, draws)
+    scanned = _scanned(spoilt, brain, plan, draws)
+    scanned, mispaired = mispair(scanned, faults.foreign, draws)
+    present = _present(*scanned.shape[:2], faults.missing, draws)
+    seen = present[:, :, None, None]
+    return PairExercise(scanned[:, :, 0] * seen, at_odds[:, :, 0] * seen, mispaired, present, brain[:, :, 0])
+
+
+def misregistered(pairs: Tensor, reach: float, draws: Draws) -> Tensor:
+    """Every modality but the first shifted by up to `reach` pixels and turned a little."""
+    count, channels, _, *plane = pairs.shape
+    shifted = [pairs[:, :1]]
+    for channel in range(1, channels):
+        turn = 0.01 * reach * draws.uniform(-1.0, 1.0, count)
+        shift = reach * draws.uniform(-1.0, 1.0, count, 2) * 2.0 / torch.tensor(plane[::-1])
+        rows = [torch.stack([turn.cos(), -turn.sin(), shift[:, 0]], 1)]
+        rows += [torch.stack([turn.sin(), turn.cos(), shift[:, 1]], 1)]
+        grid = functional.affine_grid(torch.stack(rows, 1), [count, 1, *plane], align_corners=False)
+        moved_ = functional.grid_sample(pairs[:, channel], grid, padding_mode="zeros", align_corners=False)
+        shifted.append(moved_[:, None])
+    return torch.cat(shifted, dim=1)
+
+
+class PairLesson:
+    """The loss of a training; in evaluation 1 − average precision on a fixed set of lesions in true pairs."""
+
+    def __init__(self, plan: PairPlan) -> None:
+        self.plan = plan
+
+    def __call__(self, net: nn.Module, images: Tensor) -> Tensor:
+        """Teach, or examine, on healthy pairs (N, M, I, J). `net` is an `Averaged` `CrossModal`."""
+        assert isinstance(net, Averaged)
+        if not net.training:
+            exercise = self._exercise(images, self.plan.faults, Draws(VALIDATION_SEED, images.device))
+            _, log_odds = net(exercise.spoilt, exercise.present)
+            true = (1.0 - exercise.mispaired)[:, None] * exercise.present
+            counted = exercise.brain * true[:, :, None, None]
+            return 1.0 - average_precision(log_odds[:, :-1], exercise.at_odds, counted)
+        net.follow()
+        exercise = self._exercise(images, self.faults(int(net.steps)), Draws(None, images.device))
+        return pair_loss(net.live, exercise)
+
+    def faults(self, steps: int) -> Faults:
+        """Faults for the training step `steps`: at first none is missing, small or faint."""
+        last, ease = self.plan.faults, max(0.0, 1.0 - steps / max(self.plan.easy_steps, 1))
+        return replace(
+            last,
+            healthy=last.healthy * (1.0 - ease),
+            smallest=min(last.smallest * (1.0 + 9.0 * ease), last.largest),
+            mildest=max(last.mildest, 0.6 * ease),
+        )
+
+    def _exercise(self, images: Tensor, faults: Faults, draws: Draws) -> PairExercise:
+        with torch.autocast(images.device.type, enabled=False):
+            return set_pair_exercise(images, self.plan, faults, draws)
+
+
+def pair_loss(net: CrossModal, exercise: PairExercise) -> Tensor:
+    """All losses of one batch. Reconstruction and agreement count where nothing was planted, in true pairs only."""
+    images, present = exercise.spoilt, exercise.present
+    reading, log_odds = net(images, present)
+    total = judge_loss(log_odds, exercise)
+    untouched = exercise.brain * (exercise.at_odds.amax(1, keepdim=True) < 0.5)
+    untouched = untouched * (1.0 - exercise.mispaired)[:, None, None, None]
+    own = untouched * present[:, :, None, None]
+    total = total + OWN_WEIGHT * within(own, (reading.own - images).square())
+    if images.shape[1] > 1:
+        whole = untouched * present.prod(1)[:, None, None, None]
+        likelihood = 0.5 * reading.residuals(images).square() + reading.log_spread
+        total = total + CROSS_WEIGHT * within(whole, likelihood)
+        total = total + AGREE_WEIGHT * agreement_loss(reading, whole)
+    return total
+
+
+def judge_loss(log_odds: Tensor, exercise: PairExercise) -> Tensor:
+    """Cross-entropy and soft Dice of the places at odds in true pairs, and cross-entropy of belonging."""
+    true = (1.0 - exercise.mispaired)[:, None, None, None]
+    counted = exercise.brain * true * exercise.present[:, :, None, None]
+    places, wanted = log_odds[:, :-1], exercise.at_odds
+    entropy = functional.binary_cross_entropy_with_logits(places, wanted, reduction="none")
+    loss = (entropy * counted).sum() / counted.sum().clamp_min(1.0)
+    chance = places.sigmoid() * counted
+    hit, total = (chance * wanted).flatten(2).sum(2), (chance + wanted * counted).flatten(2).sum(2)
+    ill = ((wanted * counted).flatten(2).sum(2) > 0).float()
+    overlap = ((1.0 - (2.0 * hit + 1.0) / (total + 1.0)) * ill).sum() / ill.sum().clamp_min(1.0)
+    whole = exercise.brain * exercise.present.prod(1)[:, None, None, None]
+    target = exercise.mispaired[:, None, None, None].expand_as(whole)
+    apart = functional.binary_cross_entropy_with_logits(log_odds[:, -1:], target, reduction="none")
+    return loss + OVERLAP_WEIGHT * overlap + PAIR_WEIGHT * (apart * whole).sum() / whole.sum().clamp_min(1.0)
+
+
+def agreement_loss(reading: Reading, brain: Tensor) -> Tensor:
+    """Contrastive loss (van den Oord et al. 2018): at each cell a case's latents know their partner's among others'."""
+    cells = functional.adaptive_avg_pool2d(brain, reading.latents.shape[3:]).flatten(1)
+    one, *rest = functional.normalize(reading.latents, dim=2).flatten(3)
+    names = torch.arange(len(one), device=one.device)[None].expand(cells.shape[1], -1)
+    losses = []
+    for other in rest:
+        alike = torch.einsum("ncp,mcp->pnm", one, other) / TEMPERATURE
+        for table in (alike, alike.transpose(1, 2)):
+            each = functional.cross_entropy(table.flatten(0, 1), names.flatten(), reduction="none")
+            losses.append((each.view_as(names) * cells.T).sum() / cells.sum().clamp_min(1.0))
+    return torch.stack(losses).mean()
+
+
+def within(weight: Tensor, values: Tensor) -> Tensor:
+    """Weighted mean over a batch (N, M, I, J); the weight may lack the modalities."""
+    weight = weight.expand_as(values)
+    return (values * weight).sum() / weight.sum().clamp_min(1.0)
+
+
+def _scanned(spoilt: Tensor, brain: Tensor, plan: PairPlan, draws: Draws) -> Tensor:
+    """Each modality as another scanner would give it; one of fixed scale, as CT, with a little gain and fine noise."""
+    shown = []
+    for channel, width in enumerate(plan.windows):
+        one = spoilt[:, channel : channel + 1]
+        if width <= 0.0:
+            shown.append(imaged(one, one, brain, plan.healthy, draws)[0])
+            continue
+        gain = spread(draws.uniform(0.96, 1.04, len(one)))
+        noise = 0.1 * spread(plan.healthy.noise * draws.uniform(0.0, 1.0, len(one)))
+        noisy = (one * gain + noise * draws.normal(*one.shape)).clamp(0.0, BRIGHTEST)
+        shown.append(noisy * (one > 0.0) * brain)
+    return torch.cat(shown, dim=1)
+
+
+def _present(count: int, channels: int, share: float, draws: Draws) -> Tensor:
+    present = torch.ones(count, channels, device=draws.device)
+    if channels > 1:
+        lost = draws.chance(share, count)
+        which = draws.choose(torch.ones(channels, device=draws.device), count)
+        present[lost, which[lost]] = 0.0
+    return present

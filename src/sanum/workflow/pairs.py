@@ -1,0 +1,340 @@
+"""How well faults of registered pairs are found: held-out faults planted in one modality of healthy test cases."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sanum.calibrate.rules import decide, smallest_level
+from sanum.core.errors import CohortError, ConfigError
+from sanum.core.files import write_json, write_text
+from sanum.core.records import AnomalyMap, Prepared, Rule, Summary
+from sanum.evaluate.faults import HEALTHY, FaultRow, Judged, fault_rows
+from sanum.evaluate.metrics import average_precision
+from sanum.evaluate.rates import Rate, rate
+from sanum.model import Model, load
+from sanum.prepare.store import ManifestRow, Store
+from sanum.synthesis.cross_modal import CROSS_KINDS, CrossKind, plant_cross, sides_of
+from sanum.workflow.disagreement import FUSED, with_modalities
+from sanum.workflow.evaluation_files import plain
+from sanum.workflow.fit import model_summary, person
+from sanum.workflow.leaks import check_test_split
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import IsolationForest
+
+PART_SUMMARY = Summary("top", 0.005)
+"""How the map of a single score becomes a case's score."""
+
+REPAIRED, DOUBTFUL = "re-paired", "not known to be healthy"
+"""Kinds beside the planted ones: a modality of any other subject, and test cases that no one labelled healthy."""
+
+LIKEST = 5
+"""A foreign slice is one of so many other subjects' whose outlines are likest."""
+
+CONTAMINATION = 0.05
+"""Of the isolation forest over healthy latents."""
+
+
+@dataclass(frozen=True)
+class PairOptions:
+    """What is planted and how it is measured.
+
+    Attributes:
+        kinds: by default all that the cases allow.
+        sizes: taken in turn, in ml (in a picture: pixels of the picture as it came).
+        level: of the false-alarm rate.
+        cases: healthy test cases taken, at most.
+        draws: bootstrap samples over subjects.
+        seed: of places, donors and bootstrap.
+    """
+
+    kinds: tuple[str, ...] = tuple(kind.name for kind in CROSS_KINDS)
+    sizes: tuple[float, ...] = (200.0, 400.0, 800.0)
+    level: float = 0.05
+    cases: int = 1000
+    draws: int = 1000
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class PairEvaluation:
+    """Result of an evaluation on pairs.
+
+    Attributes:
+        rows: a row a kind and score.
+        false_alarms: of each calibrated model on the healthy test cases at the wanted level, or at its smallest.
+        facts: models, store, options.
+    """
+
+    rows: list[FaultRow]
+    false_alarms: dict[str, Rate]
+    facts: dict[str, str | float | int]
+
+    def lines(self) -> list[str]:
+        """One sentence a row, and the false alarms."""
+        said = [f"false alarms, {name}: {found}" for name, found in self.false_alarms.items()]
+        for row in self.rows:
+            pixels = (
+                "" if row.precision is None else f"; pixel AP {row.precision} (marked {row.prevalence:.3f})"
+            )
+            named = "" if row.named_right is None else f"; names the modality rightly {row.named_right:.2f}"
+            said.append(f"{row.kind}, {row.score}: AUROC {row.auroc} (n = {row.cases}){pixels}{named}")
+        return said
+
+
+@runtime_checkable
+class HasLatents(Protocol):
+    """A detector that can say where a case lies among healthy ones."""
+
+    @property
+    def healthy_latents(self) -> NDArray[np.float32]:
+        """(n, D) of healthy slices."""
+        ...
+
+    def latents(self, case: Prepared) -> NDArray[np.float32]:
+        """(K', D) of a case's slices."""
+        ...
+
+
+class Judge:
+    """One model's scores of a case.
+
+    Args:
+        model: fitted, of all modalities of the store or some.
+        name: how its scores are called.
+    """
+
+    def __init__(self, model: Model, name: str) -> None:
+        self.model, self.name = model, name
+        self._summary = model_summary(model)
+        detector = model.detector
+        self._forest = _forest(detector.healthy_latents) if isinstance(detector, HasLatents) else None
+
+    def scores(self, case: Prepared) -> tuple[AnomalyMap, dict[str, float]]:
+        """The map, and the case's score by every name; the model's own comes first."""
+        seen = with_modalities(case, self.model.detector.modalities)
+        found = self.model.detector.score(seen)
+        scores = {self.name: found.summary(self._summary)}
+        for name, values in found.parts.items():
+            scores[f"{self.name} / {name}"] = replace(found, values=values, parts={}).summary(PART_SUMMARY)
+        if self._forest is not None and isinstance(self.model.detector, HasLatents):
+            latents = self.model.detector.latents(seen)
+            scores[f"{self.name} / latent isolation forest"] = float(
+                -self._forest.score_samples(latents).min()
+            )
+            if len(seen.modalities) > 1 and latents.shape[1] % 2 == 0:
+                one, other = np.split(latents, 2, axis=1)
+                scores[f"{self.name} / latent distance"] = float(np.linalg.norm(one - other, axis=1).max())
+        return found, scores
+
+    def judged(self, case: Prepared, row: ManifestRow, kind: str, side: str = "") -> Judged:
+        """All about one case."""
+        found, scores = self.scores(case)
+        partial = case.lesion is not None and 0 < case.lesion.sum() < case.mask.sum()
+        precision: dict[str, float] = {}
+        if partial and case.lesion is not None:
+            marked = case.lesion[case.mask]
+            precision[self.name] = average_precision(found.values[case.mask], marked)
+            for name, values in found.parts.items():
+                if np.ptp(values[case.mask]) > 0:
+                    precision[f"{self.name} / {name}"] = average_precision(values[case.mask], marked)
+        prevalence = float(case.lesion[case.mask].mean()) if case.lesion is not None else 0.0
+        named = most_at_odds(found, case.lesion) if partial and case.lesion is not None else ""
+        return Judged(case.case, row.subject, kind, scores, precision, prevalence, named, side)
+
+
+def evaluate_pairs(
+    model_path: Path,
+    prepared: Path,
+    out: Path | None = None,
+    *,
+    beside: Sequence[Path] = (),
+    options: PairOptions | None = None,
+    on_done: Callable[[str], None] = lambda _: None,
+) -> PairEvaluation:
+    """Plant every held-out fault in the healthy test cases of a store and see which scores find it.
+
+    Args:
+        model_path: model of all modalities of the store.
+        prepared: store.
+        out: folder for `pairs.json`, `pairs.tsv`, `cases.tsv` and figures; nothing is kept without it.
+        beside: further models, of the same modalities or some of them, as the rows to stand beside.
+        options: what is planted.
+        on_done: called after each test case.
+
+    Raises:
+        CohortError: fewer than two healthy test cases, a leak between splits, or a model of other modalities.
+    """
+    how = options or PairOptions()
+    store = Store.open(prepared)
+    models = [load(path) for path in (model_path, *beside)]
+    _check_models(models, store)
+    check_test_split(models[0], store)
+    judges = [Judge(model, model.name) for model in models]
+    rows = [row for row in store.manifest() if row.split == "test" and row.status == "ready"]
+    healthy = [row for row in rows if row.label == "healthy"][: how.cases]
+    if len(healthy) < 2:
+        raise CohortError(f"{prepared}: expected two or more healthy test cases, got {len(healthy)}")
+    outlines = np.stack([store.load(row.case).mask.max(axis=2).ravel() for row in healthy])
+    judged: list[Judged] = []
+    for number, row in enumerate(healthy):
+        for case, kind, side in _spoilt(store, healthy, outlines, number, how):
+            judged.append(_merged([judge.judged(case, row, kind, side) for judge in judges]))
+        on_done(row.case)
+    for row in rows:
+        if row.label == "unknown":
+            case = store.load(row.case)
+            judged.append(_merged([judge.judged(case, row, DOUBTFUL) for judge in judges]))
+            on_done(row.case)
+    alarms = _false_alarms(judges, judged, healthy, how.level)
+    facts: dict[str, str | float | int] = {
+        "model": models[0].name,
+        "model_sha256": models[0].sha256,
+        "store": str(prepared),
+        "sizes": ", ".join(f"{size:g}" for size in how.sizes),
+        "level": how.level,
+        "draws": how.draws,
+        "seed": how.seed,
+    }
+    result = PairEvaluation(fault_rows(judged, draws=how.draws, seed=how.seed), alarms, facts)
+    if out is not None:
+        _write(result, judged, out)
+    return result
+
+
+def most_at_odds(found: AnomalyMap, where: NDArray[np.bool_]) -> str:
+    """The modality whose own scores are most surprising in a place; "" where the map has no parts by modality."""
+    means = {
+        name.removesuffix(FUSED): float(np.nanmean(values[where]))
+        for name, values in found.parts.items()
+        if name.endswith(FUSED)
+    }
+    return max(means, key=lambda name: means[name]) if means else ""
+
+
+def _spoilt(
+    store: Store, healthy: Sequence[ManifestRow], outlines: NDArray[np.bool_], number: int, how: PairOptions
+) -> list[tuple[Prepared, str, str]]:
+    """A healthy case as it is, and with each fault; faults that it does not allow are left out."""
+    case, own = store.load(healthy[number].case), healthy[number]
+    strangers = [n for n, row in enumerate(healthy) if row.subject != own.subject]
+    shared = (outlines[strangers] & outlines[number]).sum(1) / (outlines[strangers] | outlines[number]).sum(1)
+    likest = [strangers[n] for n in np.argsort(-shared, kind="stable")[:LIKEST]]
+    rng = np.random.default_rng([how.seed, zlib.crc32(own.case.encode())])
+    near = store.load(healthy[likest[int(rng.integers(len(likest)))]].case)
+    anyone = store.load(healthy[strangers[int(rng.integers(len(strangers)))]].case)
+    made: list[tuple[Prepared, str, str]] = [(replace(case, lesion=None), HEALTHY, "")]
+    wanted = [kind for kind in CROSS_KINDS if kind.name in how.kinds]
+    for order, kind in enumerate(wanted):
+        for side in _sides(kind, case.modalities, number):
+            seed = int(rng.integers(2**31))
+            size = how.sizes[(number + order) % len(how.sizes)]
+            try:
+                made.append(
+                    (plant_cross(case, kind.name, side, size=size, seed=seed, donor=near), kind.name, side)
+                )
+            except ConfigError:
+                continue
+    if anyone.voxels.shape == case.voxels.shape:
+        side = case.modalities[number % len(case.modalities)]
+        made.append((plant_cross(case, "foreign-slice", side, size=1.0, donor=anyone), REPAIRED, side))
+    return made
+
+
+def _sides(kind: CrossKind, modalities: tuple[str, ...], number: int) -> tuple[str, ...]:
+    """A fault of any modality is planted in one of them, in turn; one of MR in the first that is MR."""
+    sides = sides_of(kind, modalities)
+    return sides[number % len(sides) :][:1] if sides and kind.side == "any" else sides[:1]
+
+
+def _check_models(models: Sequence[Model], store: Store) -> None:
+    first = models[0].detector.modalities
+    for model in models:
+        if not set(model.detector.modalities) <= set(first):
+            raise CohortError(
+                f"model {model.name} takes {', '.join(model.detector.modalities)}; beside a model of "
+                f"{', '.join(first)} only models of these can stand"
+            )
+    if len(first) < 2:
+        raise CohortError(f"model {models[0].name} takes {first[0]} only; pairs need two modalities")
+    del store
+
+
+def _merged(of_models: Sequence[Judged]) -> Judged:
+    first = of_models[0]
+    scores = {name: value for one in of_models for name, value in one.scores.items()}
+    precision = {name: value for one in of_models for name, value in one.precision.items()}
+    return replace(first, scores=scores, precision=precision)
+
+
+def _false_alarms(
+    judges: Sequence[Judge], judged: Sequence[Judged], rows: Sequence[ManifestRow], level: float
+) -> dict[str, Rate]:
+    who = {row.case: person(row) for row in rows}
+    healthy = [one for one in judged if one.kind == HEALTHY]
+    found = {}
+    for judge in judges:
+        if judge.model.calibration is None:
+            continue
+        calibration = judge.model.calibrated()
+        used = max(level, smallest_level(len(calibration.scores)))
+        by_rule = replace(calibration, rule=Rule("conformal", used))
+        flags = [decide(one.scores[judge.name], by_rule, who[one.case]).abnormal for one in healthy]
+        found[f"{judge.name}, level {used:.3g}"] = rate(np.array(flags))
+    return found
+
+
+def _forest(latents: NDArray[np.float32]) -> IsolationForest:
+    from sklearn.ensemble import IsolationForest
+
+    return IsolationForest(contamination=CONTAMINATION, random_state=0).fit(latents)
+
+
+def _write(result: PairEvaluation, judged: Sequence[Judged], out: Path) -> None:
+    from sanum.workflow.pair_files import write_figures
+
+    write_json(out / "pairs.json", plain(result))
+    lines = [
+        {
+            "kind": row.kind,
+            "score": row.score,
+            "auroc": str(row.auroc),
+            "pixel_ap": "" if row.precision is None else str(row.precision),
+            "prevalence": f"{row.prevalence:.4f}",
+            "cases": row.cases,
+            "healthy": row.healthy,
+            "named_right": "" if row.named_right is None else f"{row.named_right:.3f}",
+        }
+        for row in result.rows
+    ]
+    write_text(out / "pairs.tsv", _table(lines))
+    cases = [
+        {
+            "case": one.case,
+            "subject": one.subject,
+            "kind": one.kind or "healthy",
+            "side": one.side,
+            "named": one.named,
+        }
+        | {name: f"{value:.5g}" for name, value in one.scores.items()}
+        for one in judged
+    ]
+    write_text(out / "cases.tsv", _table(cases))
+    write_figures(judged, out)
+
+
+def _table(lines: Sequence[dict[str, str | int]] | Sequence[dict[str, str]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(lines[0]), delimiter="\t", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return text.getvalue()

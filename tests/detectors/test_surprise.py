@@ -1,0 +1,44 @@
+"""Surprise among healthy voxels: its scale, its tail, and the fusion of several."""
+
+import numpy as np
+import pytest
+
+from sanum.detectors.surprise import MOST, fused, healthy_table, surprise
+
+
+@pytest.fixture(scope="module")
+def table():
+    return healthy_table(np.random.default_rng(0).exponential(size=200_000))
+
+
+@pytest.mark.parametrize("decades", [0.5, 1.0, 2.0, 3.0])
+def test_a_value_that_one_in_ten_to_the_d_exceeds_is_d_decades_surprising(table, decades):
+    value = np.array([decades * np.log(10.0)])
+    assert float(surprise(value, table)[0]) == pytest.approx(decades, abs=0.06)
+
+
+def test_beyond_the_healthy_voxels_the_tail_goes_on_and_ends(table):
+    far = surprise(np.array([6 * np.log(10.0), 1e9]), table)
+    assert 4.5 < far[0] < MOST
+    assert far[1] == MOST
+
+
+def test_the_commonest_value_is_no_surprise():
+    table = healthy_table(np.r_[np.zeros(900), np.linspace(0.1, 1.0, 100)])
+    assert surprise(np.zeros(3), table).tolist() == [0.0, 0.0, 0.0]
+
+
+def test_a_flat_healthy_score_still_gives_finite_surprise():
+    table = healthy_table(np.full(50, 0.3))
+    assert np.isfinite(surprise(np.array([0.0, 0.3, 1.0]), table)).all()
+
+
+def test_the_fusion_follows_the_most_surprising_score_and_pays_for_the_number():
+    scores = {"a": np.array([4.0]), "b": np.array([0.0])}
+    assert float(fused(scores, {"a": 1.0, "b": 1.0})[0]) == pytest.approx(4.0 - np.log10(2.0), abs=1e-3)
+    assert float(fused(scores, {"a": 1.0, "b": 0.0})[0]) == pytest.approx(4.0, abs=1e-6)
+
+
+def test_fusing_equal_scores_changes_nothing():
+    same = {name: np.array([0.0, 1.3]) for name in "abc"}
+    assert np.allclose(fused(same, {"a": 0.2, "b": 5.0, "c": 1.0}), [0.0, 1.3], atol=1e-6)
