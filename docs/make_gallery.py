@@ -28,7 +28,9 @@ CAPTION = 14
 def main(path: str) -> None:
     """Write synthesis-lesions.png and synthesis-artefacts.png."""
     case = prepare({"T1w": read_scan(Path(path), "T1w")}, Template(), case="gallery", subject="gallery")
-    rows = [_lesion_row(case, kind.name, f"{kind.name} ({kind.purpose})", seed) for seed, kind in enumerate(KINDS)]
+    rows = [
+        _lesion_row(case, kind.name, f"{kind.name} ({kind.purpose})", seed) for seed, kind in enumerate(KINDS)
+    ]
     IMAGES.mkdir(exist_ok=True)
     _save(rows, IMAGES / "synthesis-lesions.png", columns=2)
     _save([_artefact_row(case, name) for name in ARTEFACTS], IMAGES / "synthesis-artefacts.png", columns=1)

@@ -17,7 +17,10 @@ def fill(root, **folders):
 def test_files_of_one_name_are_a_pair(tmp_path):
     found = discover(fill(tmp_path, CT=["a.png", "b.png", "c.png"], MRI=["a.png", "b.png"]))
     assert [row.case for row in found] == ["a", "b"]
-    assert {name: path.parent.name for name, path in found.rows[0].scans.items()} == {"CT": "CT", "T1w": "MRI"}
+    assert {name: path.parent.name for name, path in found.rows[0].scans.items()} == {
+        "CT": "CT",
+        "T1w": "MRI",
+    }
     assert any("without a partner of the same name: c.png" in note for note in found.notes)
     assert any("taken for T1w" in note for note in found.notes)
 

@@ -54,7 +54,8 @@ def test_the_contrast_on_ct_is_the_textbooks(kind, low, high):
 
 
 @pytest.mark.parametrize(
-    ("kind", "sign"), [("infarct-on-MR", -1), ("oedema-on-MR", -1), ("resection-on-MR", -1), ("bleed-on-MR", 1)]
+    ("kind", "sign"),
+    [("infarct-on-MR", -1), ("oedema-on-MR", -1), ("resection-on-MR", -1), ("bleed-on-MR", 1)],
 )
 def test_the_sign_on_t1w_is_the_textbooks(kind, sign):
     case, ill = planted(kind)

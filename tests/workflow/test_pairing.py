@@ -16,7 +16,9 @@ def write(root, shift):
         centre, radii = rng.uniform(26, 38, 2), rng.uniform(12, 24, 2)
         i, j = np.mgrid[:64, :64]
         far = np.hypot((i - centre[0]) / radii[0], (j - centre[1]) / radii[1])
-        heads.append((np.where(far < 1, np.where(far > 0.8, 250, 110), 0), np.where(far < 0.8, 180, far * 5 % 9)))
+        heads.append(
+            (np.where(far < 1, np.where(far > 0.8, 250, 110), 0), np.where(far < 0.8, 180, far * 5 % 9))
+        )
     for folder in ("CT", "MRI"):
         (root / folder).mkdir()
     for number in range(10):
@@ -56,7 +58,8 @@ def test_real_pairs_are_confirmed_and_shuffled_ones_are_not(real_data):
     cohort = read_cohort(real_data / "synthrad-ctmri" / "cohort.tsv")
     rows = [row for row in cohort if row.extra["plane"] == "axial"][:24]
     mixed = [
-        replace(row, scans={"CT": row.scans["CT"], "T1w": rows[n - 5].scans["T1w"]}) for n, row in enumerate(rows)
+        replace(row, scans={"CT": row.scans["CT"], "T1w": rows[n - 5].scans["T1w"]})
+        for n, row in enumerate(rows)
     ]
     assert check_pairing(replace(cohort, rows=tuple(rows))).really
     assert not check_pairing(replace(cohort, rows=tuple(mixed))).really

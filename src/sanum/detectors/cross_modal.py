@@ -44,7 +44,7 @@ class Config:
     """Settings of the network, of what it is taught with, and of scoring.
 
     Attributes:
-        judge: feature maps of each level of the judging U-Net.
+        judge: widths of the hidden layers of the judge, a perceptron over fixed features of several scales.
         encoder: feature maps of each level of an encoder.
         latents: channels of the latent grid.
         windows: width of the narrow window through which a modality is seen as well, around its commonest
@@ -63,13 +63,13 @@ class Config:
         weights: of each kind of score in the fusion.
     """
 
-    judge: tuple[int, ...] = (48, 96, 128, 128)
-    encoder: tuple[int, ...] = (32, 64, 96)
+    judge: tuple[int, ...] = (128, 64)
+    encoder: tuple[int, ...] = (32, 48, 64)
     latents: int = 16
     windows: Mapping[str, float] = field(default_factory=lambda: {"CT": 0.1})
     misregistration: float = 1.0
-    epochs: int = 70
-    batch: int = 16
+    epochs: int = 55
+    batch: int = 8
     learning_rate: float = 2e-3
     validation_share: float = 0.1
     easy_steps: int = 200

@@ -9,15 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sanum.nets.judge import Judge
 from sanum.nets.restorer import places
 from sanum.nets.unet import UNet, UNetConfig
 from sanum.nets.views import views
 
 STRIDE = 4
 """Pixels along the side of a cell of the latent grid."""
-
-RARE = -3.0
-"""First guess of the log-odds that a pixel is at odds: about 5 %."""
 
 SPREAD_RANGE = (-6.0, 1.0)
 """Natural logarithm of the spread that a cross prediction may claim, in units of prepared intensity."""
@@ -34,13 +32,13 @@ class CrossModalConfig:
         windows: width of each modality's narrow window, 0 for none; one a modality.
         latents: channels of the latent grid.
         encoder: feature maps of each encoder level; the first lies on the latent grid.
-        judge: feature maps of each level of the judging U-Net.
+        judge: widths of the hidden layers of the judge.
     """
 
     windows: tuple[float, ...]
     latents: int = 16
-    encoder: tuple[int, ...] = (32, 64, 96)
-    judge: tuple[int, ...] = (48, 96, 128, 128)
+    encoder: tuple[int, ...] = (32, 48, 64)
+    judge: tuple[int, ...] = (128, 64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +68,7 @@ class CrossModal(nn.Module):
 
     The encoder of each modality sees that one only. Its latents, on a common grid, are decoded to the modality
     itself (own reconstruction) and to the others (cross reconstruction, with a spread: a Gaussian likelihood as
-    in Kendall and Gal 2017). A U-Net then judges image, mirror image, cross residuals and the distance of the latents.
+    in Kendall and Gal 2017). A `Judge` then looks at the images, the cross residuals and the distance of the latents.
     """
 
     def __init__(self, config: CrossModalConfig) -> None:
@@ -81,10 +79,7 @@ class CrossModal(nn.Module):
         grid = STRIDE**2
         self.encoders = nn.ModuleList(_Grid(n + 2, config.latents, config.encoder) for n in shown)
         self.decoders = nn.ModuleList(_Decoder(config.latents, config.encoder[0], grid) for _ in shown)
-        inputs = 2 * sum(shown) + 2 * count + 1 + 2
-        self.judge = UNet(UNetConfig(inputs, count + 1, config.judge, fold=STRIDE))
-        self.judge.head.bias = nn.Parameter(torch.full((grid * (count + 1),), RARE))
-        nn.init.trunc_normal_(self.judge.head.weight, std=0.01)
+        self.judge = Judge(sum(shown), 2 * count + 1, count + 1, config.judge)
 
     def read(self, images: Tensor, present: Tensor) -> Reading:
         """Encode and decode.
@@ -123,8 +118,8 @@ class CrossModal(nn.Module):
         spreads = both * torch.exp(reading.log_spread.detach()) * 4.0
         distance = both * cosine_distance(reading.latents.detach())
         distance = functional.interpolate(distance, size=images.shape[2:], mode="bilinear")
-        seen = [shown, shown.flip(2), residuals, spreads, distance, places(images)]
-        return self.judge(torch.cat(seen, dim=1)).float()
+        log_odds: Tensor = self.judge(shown, torch.cat([residuals, spreads, distance], dim=1), places(images))
+        return log_odds
 
     def forward(self, images: Tensor, present: Tensor) -> tuple[Reading, Tensor]:
         """Both, for scoring."""

@@ -41,7 +41,10 @@ def test_an_empty_picture_is_refused():
 def test_a_pair_of_pictures_without_mask_is_prepared_by_its_outline():
     _, both = scans()
     prepared = prepare(
-        {scan.modality: scan for scan in both}, Slices(("CT", "T1w"), size=64, region="head"), case="a", subject="a"
+        {scan.modality: scan for scan in both},
+        Slices(("CT", "T1w"), size=64, region="head"),
+        case="a",
+        subject="a",
     )
     assert prepared.modalities == ("CT", "T1w")
     assert {"route": "outline of the head"}.items() <= next(
