@@ -68,11 +68,11 @@ class Config:
     latents: int = 16
     windows: Mapping[str, float] = field(default_factory=lambda: {"CT": 0.1})
     misregistration: float = 1.0
-    epochs: int = 55
+    epochs: int = 24
     batch: int = 8
     learning_rate: float = 2e-3
     validation_share: float = 0.1
-    easy_steps: int = 200
+    easy_steps: int = 100
     faults: Faults = field(default_factory=Faults)
     healthy: Variety = field(default_factory=lambda: Variety(turn=0.08, scale=0.08, shift=0.02, noise=0.04))
     flip: bool = True

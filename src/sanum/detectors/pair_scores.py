@@ -171,7 +171,7 @@ def _pooled(one: Tensor, other: Tensor, inside: Tensor) -> NDArray[np.float32]:
 def _cells(case: Prepared, which: NDArray[np.int64], latents: Tensor) -> Tensor:
     """Share of the mask in each latent cell (N, h, w)."""
     mask = torch.from_numpy(np.moveaxis(case.mask[..., which], 2, 0).astype(np.float32))[:, None]
-    return functional.adaptive_avg_pool2d(mask, latents.shape[3:])[:, 0]
+    return functional.adaptive_avg_pool2d(mask, (latents.shape[3], latents.shape[4]))[:, 0]
 
 
 def _averaged_by_slice(values: Volume, case: Prepared) -> Volume:

@@ -34,7 +34,8 @@ def surprise(values: NDArray[np.floating], table: NDArray[np.floating]) -> NDArr
     start = int(np.searchsorted(DECADES, TAIL))
     slope = max(float(marks[-1] - marks[start]) / (DECADES[-1] - TAIL), LEAST_SLOPE)
     beyond = np.maximum(values - marks[-1], 0.0) / slope
-    return np.minimum(found + beyond, MOST).astype(np.float32)
+    ended: NDArray[np.float32] = np.minimum(found + beyond, MOST).astype(np.float32)
+    return ended
 
 
 def fused(surprises: Mapping[str, NDArray[Any]], weights: Mapping[str, float]) -> NDArray[np.float32]:

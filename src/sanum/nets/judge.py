@@ -7,6 +7,7 @@ needs tens of thousands for.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -40,7 +41,7 @@ class Judge(nn.Module):
         features = (views + maps) * (1 + len(SCALES)) + views * (2 + 2 + 2) + 2
         widths = (features, *hidden)
         layers: list[nn.Module] = [nn.BatchNorm2d(features, affine=False)]
-        for before, width in zip(widths, widths[1:], strict=False):
+        for before, width in pairwise(widths):
             layers += [nn.Conv2d(before, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
         self.perceptron = nn.Sequential(*layers, nn.Conv2d(widths[-1], outputs, 1))
         last = self.perceptron[-1]
@@ -61,9 +62,7 @@ def _features(views: Tensor, maps: Tensor, places: Tensor) -> list[Tensor]:
     every, shown = torch.cat([views, maps], dim=1), views.shape[1]
     pyramid = _means(every)
     squares = _means(views.square())
-    spreads = [
-        (squares[n] - pyramid[n][:, :shown].square()).clamp_min(1e-6).sqrt() for n in (2, 3)
-    ]
+    spreads = [(squares[n] - pyramid[n][:, :shown].square()).clamp_min(1e-6).sqrt() for n in (2, 3)]
     mirrored = [part - part.flip(2) for part in (pyramid[1][:, :shown], pyramid[3][:, :shown])]
     inside = (views.amax(1, keepdim=True) > 0).float()
     size = inside.sum((2, 3), keepdim=True).clamp_min(1.0)

@@ -56,13 +56,15 @@ def calcium(hu: Volume, soft: Volume, brush: CrossBrush) -> Field:
 
 def hypodense(hu: Volume, soft: Volume, brush: CrossBrush) -> Field:
     """Infarct on CT within a day: 12 HU below brain; bone is spared."""
-    return hu - 12.0 * brush.severity * soft * (np.abs(hu - BRAIN_HU) < 40.0)
+    darker: Field = hu - 12.0 * brush.severity * soft * (np.abs(hu - BRAIN_HU) < 40.0)
+    return darker
 
 
 def swollen_ct(hu: Volume, soft: Volume, brush: CrossBrush) -> Field:
     """Oedema on CT: 8 HU below brain, with a wide soft border."""
     wide = _blurred(soft, 3.0)
-    return hu - 8.0 * brush.severity * wide * (np.abs(hu - BRAIN_HU) < 40.0)
+    darker: Field = hu - 8.0 * brush.severity * wide * (np.abs(hu - BRAIN_HU) < 40.0)
+    return darker
 
 
 def cavity_ct(hu: Volume, soft: Volume, brush: CrossBrush) -> Field:
@@ -120,13 +122,15 @@ def metal_mr(values: Volume, soft: Volume, brush: CrossBrush) -> Field:
     hole = np.clip((soft - 0.3) * 4.0, 0.0, 1.0)
     rim = np.clip(4.0 * soft, 0.0, 1.0) * (1.0 - hole)
     turned = np.roll(rim, int(brush.rng.integers(1, 3)), axis=int(brush.rng.integers(0, 2)))
-    return values * (1.0 - hole * brush.severity) + 0.8 * brush.severity * turned * (1.0 - hole)
+    voided: Field = values * (1.0 - hole * brush.severity) + 0.8 * brush.severity * turned * (1.0 - hole)
+    return voided
 
 
 def _mr_change(values: Volume, soft: Volume, brush: CrossBrush, amount: float) -> Field:
     tissue = 1.0 / (1.0 + np.exp(-(values - 0.2) / 0.05))
     sign = -1.0 if brush.dark else 1.0
-    return values + sign * amount * brush.severity * soft * tissue
+    changed: Field = values + sign * amount * brush.severity * soft * tissue
+    return changed
 
 
 def _lerp(values: Field, other: Field, share: Field) -> Field:

@@ -74,7 +74,7 @@ def set_pair_exercise(images: Tensor, plan: PairPlan, faults: Faults, draws: Dra
     spoilt, at_odds = plant_one_sided(healthy, brain, levels, plan.windows, faults, draws)
     scanned = _scanned(spoilt, brain, plan, draws)
     scanned, mispaired = mispair(scanned, faults.foreign, draws)
-    present = _present(*scanned.shape[:2], faults.missing, draws)
+    present = _present(len(scanned), scanned.shape[1], faults.missing, draws)
     seen = present[:, :, None, None]
     return PairExercise(scanned[:, :, 0] * seen, at_odds[:, :, 0] * seen, mispaired, present, brain[:, :, 0])
 
@@ -164,7 +164,7 @@ def judge_loss(log_odds: Tensor, exercise: PairExercise) -> Tensor:
 
 def agreement_loss(reading: Reading, brain: Tensor) -> Tensor:
     """Contrastive loss (van den Oord et al. 2018): at each cell a case's latents know their partner's among others'."""
-    cells = functional.adaptive_avg_pool2d(brain, reading.latents.shape[3:]).flatten(1)
+    cells = functional.adaptive_avg_pool2d(brain, (reading.latents.shape[3], reading.latents.shape[4])).flatten(1)
     one, *rest = functional.normalize(reading.latents, dim=2).flatten(3)
     names = torch.arange(len(one), device=one.device)[None].expand(cells.shape[1], -1)
     losses = []

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sanum.core.grid import Grid
 from sanum.core.findings import Finding
+from sanum.core.grid import Grid
 from sanum.core.records import AnomalyMap, Prepared, Scan, Side
 from sanum.model import Model
 from sanum.prepare.steps.resample import resample

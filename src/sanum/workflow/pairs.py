@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -332,7 +332,7 @@ def _write(result: PairEvaluation, judged: Sequence[Judged], out: Path) -> None:
     write_figures(judged, out)
 
 
-def _table(lines: Sequence[dict[str, str | int]] | Sequence[dict[str, str]]) -> str:
+def _table(lines: Sequence[Mapping[str, object]]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, list(lines[0]), delimiter="\t", lineterminator="\n")
     writer.writeheader()
