@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 
 from sanum.core.grid import Grid
@@ -111,5 +113,8 @@ def pair_case(seed: int = 0, size: int = 64, slices: int = 1) -> Prepared:
         native=grid,
         to_model=np.eye(4),
         is_image=slices == 1,
-        sources=(Source(f"pair-{seed}.png", f"{seed:064x}"),),
+        sources=tuple(
+            Source(f"pair-{seed}_{name}.png", hashlib.sha256(f"{seed}{name}".encode()).hexdigest())
+            for name in ("CT", "T1w")
+        ),
     )

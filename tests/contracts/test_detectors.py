@@ -60,14 +60,13 @@ TINY = {
     },
     "pair-cae": {"widths": [4, 8], "epochs": 12, "batch": 4, "learning_rate": 0.01, "intensity": 0.0},
     "cross-modal": {
-        "judge": [16, 32],
-        "encoder": [16, 16],
+        "encoder": [8, 8],
         "latents": 4,
-        "epochs": 40,
+        "epochs": 2,
         "batch": 4,
         "learning_rate": 0.01,
-        "easy_steps": 0,
         "misregistration": 0.0,
+        "judge": {"rounds": 6, "boost": {"trees": 20, "leaves": 8, "least_leaf": 5}},
         "faults": {"bright": 1.0, "smallest": 0.02, "mildest": 0.7, "missing": 0.0},
         "healthy": {
             "turn": 0.0,

@@ -50,6 +50,7 @@ def test_every_setting_changes_the_identity():
         "ct_windows": ("brain",),
         "coregister": False,
         "bias": True,
+        "region": "head",
     }
     for preset in PRESETS.values():
         for field in dataclasses.fields(preset):

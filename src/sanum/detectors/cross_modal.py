@@ -15,6 +15,7 @@ from sanum.core.config import config_sha256
 from sanum.core.errors import ModelFileError
 from sanum.core.records import AnomalyMap, Prepared
 from sanum.detectors.base import Detector, State
+from sanum.detectors.pair_judge import JudgeSettings, PairJudge
 from sanum.detectors.pair_scores import PairScores, pooled_latents, score_kind, scores_of
 from sanum.detectors.surprise import fused, healthy_table, surprise
 from sanum.nets.averaged import Averaged
@@ -44,7 +45,7 @@ class Config:
     """Settings of the network, of what it is taught with, and of scoring.
 
     Attributes:
-        judge: widths of the hidden layers of the judge, a perceptron over fixed features of several scales.
+        judge: how the judge, trees over fixed features of several scales, is taught.
         encoder: feature maps of each level of an encoder.
         latents: channels of the latent grid.
         windows: width of the narrow window through which a modality is seen as well, around its commonest
@@ -55,28 +56,24 @@ class Config:
         learning_rate: of Adam, falling along half a cosine.
         validation_share: part of the training subjects whose synthetic faults choose the epoch that is kept, and
             whose healthy voxels each score is measured against.
-        easy_steps: steps over which lesions pass from glaring to hardly visible.
         faults: what is planted.
         healthy: how healthy pairs are varied.
-        flip: whether the score is the mean of a slice's and its mirrored slice's.
         smoothing_mm: standard deviation of a Gaussian over each score, in mm (pixels in an image).
         weights: of each kind of score in the fusion.
     """
 
-    judge: tuple[int, ...] = (128, 64)
+    judge: JudgeSettings = field(default_factory=JudgeSettings)
     encoder: tuple[int, ...] = (32, 48, 64)
     latents: int = 16
     windows: Mapping[str, float] = field(default_factory=lambda: {"CT": 0.1})
     misregistration: float = 1.0
-    epochs: int = 24
+    epochs: int = 12
     batch: int = 8
     learning_rate: float = 2e-3
     validation_share: float = 0.1
-    easy_steps: int = 100
     faults: Faults = field(default_factory=Faults)
     healthy: Variety = field(default_factory=lambda: Variety(turn=0.08, scale=0.08, shift=0.02, noise=0.04))
-    flip: bool = True
-    smoothing_mm: float = 1.5
+    smoothing_mm: float = 4.0
     weights: Mapping[str, float] = field(
         default_factory=lambda: {"at odds": 1.0, "mispaired": 1.0, "cross": 0.1, "own": 0.05, "latent": 0.05}
     )
@@ -94,12 +91,12 @@ class Config:
 class CrossModalDetector(Detector):
     """Fused surprise, in decades, of what registered modalities say of themselves and of each other.
 
-    Two encoders share a latent grid; each modality is rebuilt from its own and from the other's latents, and a
-    judge that was taught on one-sided synthetic faults says which modality is at odds with which, and whether the
-    pair belongs together. Each score becomes a surprise, −log10 of its tail among healthy validation voxels; the
-    map is the weighted harmonic mean of those p-values. Crossmodal feature mapping (Costanzino et al. 2024) is the
-    nearest relative. Every score's own surprise stands in the map's `parts`, named "<modality>: <kind>", and
-    "<modality>: fused" fuses those of one modality.
+    Two encoders share a latent grid; each modality is rebuilt from its own and from the other's latents. A judge
+    (boosted trees over pixel features), taught on one-sided synthetic faults, says which modality is at odds with
+    which, and whether the pair belongs together. Each score becomes a surprise, -log10 of its tail among healthy
+    validation voxels; the map is the weighted harmonic mean of those p-values. Crossmodal feature mapping
+    (Costanzino et al. 2024) is the nearest relative. Every score's own surprise stands in the map's `parts`, named
+    "<modality>: <kind>", and "<modality>: fused" fuses those of one modality.
 
     A case may lack all modalities but one. Then that one is judged alone, by its own reconstruction and by a judge
     that saw such cases in training: the weaker mode, with healthy values of its own.
@@ -114,6 +111,7 @@ class CrossModalDetector(Detector):
     takes_single_modalities = True
 
     net_: CrossModal | None = None
+    judge_: PairJudge | None = None
     scores_: PairScores | None = None
     tables_: Mapping[str, Mapping[str, NDArray[np.float32]]] | None = None
     history_: History | None = None
@@ -138,17 +136,17 @@ class CrossModalDetector(Detector):
             settings.healthy,
             self._windows(),
             settings.misregistration,
-            settings.easy_steps,
         )
         self.history_ = train(pupil, PairLesson(plan), cases, schedule, seed=seed, run=run or Run())
         self.net_ = pupil.cpu().result()
-        _, held_out = split_subjects(cases, settings.validation_share, seed)
+        learned, held_out = split_subjects(cases, settings.validation_share, seed)
+        self.judge_ = PairJudge.teach(self.net_, learned, self.modalities, plan, settings.judge, seed=seed)
         self._learn_healthy(cases, held_out or list(cases))
         return self
 
     def score(self, case: Prepared) -> AnomalyMap:
         """Fused surprise at each voxel, slice by slice along K; `parts` hold the surprise of each score."""
-        if self.net_ is None or self.tables_ is None:
+        if self.tables_ is None:
             raise self._not_fitted()
         self._check_case(case)
         mode = "" if case.modalities == self.modalities else case.modalities[0]
@@ -163,9 +161,10 @@ class CrossModalDetector(Detector):
 
     def state(self) -> State:
         """Weights of the network, latent statistics, and the healthy table of each score."""
-        if self.net_ is None or self.scores_ is None or self.tables_ is None:
+        if self.net_ is None or self.judge_ is None or self.scores_ is None or self.tables_ is None:
             raise self._not_fitted()
         arrays = {f"net.{name}": array for name, array in net_arrays(self.net_).items()}
+        arrays |= {f"judge.{name}": array for name, array in self.judge_.arrays().items()}
         arrays |= {f"latent.{name}": array for name, array in self.scores_.arrays().items()}
         for mode, tables in self.tables_.items():
             arrays |= {f"table.{mode}.{name}": table.copy() for name, table in tables.items()}
@@ -183,6 +182,7 @@ class CrossModalDetector(Detector):
         wanted = {mode: set(scores_of(self._present(mode))) for mode in self._modes()}
         if {mode: set(known) for mode, known in tables.items()} != wanted:
             raise ModelFileError("cross-modal: the healthy tables are missing or of other modalities")
+        self.judge_ = PairJudge.of_arrays(_part(arrays, "judge."))
         self.scores_ = PairScores.of_arrays(_part(arrays, "latent."))
         self.net_, self.tables_, self.history_ = net.eval(), tables, None
         return self
@@ -220,7 +220,8 @@ class CrossModalDetector(Detector):
 
     def _raw(self, case: Prepared) -> dict[str, NDArray[np.float32]]:
         assert self.scores_ is not None
-        return self.scores_.raw(self._fitted(), case, self.modalities, self.config)
+        assert self.judge_ is not None
+        return self.scores_.raw(self._fitted(), self.judge_, case, self.modalities, self.config.smoothing_mm)
 
     def _modes(self) -> tuple[str, ...]:
         return ("", *self.modalities) if len(self.modalities) > 1 else ("",)
@@ -233,9 +234,7 @@ class CrossModalDetector(Detector):
 
     def _new_net(self) -> CrossModal:
         settings: Config = self.config
-        return CrossModal(
-            CrossModalConfig(self._windows(), settings.latents, settings.encoder, settings.judge)
-        )
+        return CrossModal(CrossModalConfig(self._windows(), settings.latents, settings.encoder))
 
     def _fitted(self) -> CrossModal:
         if self.net_ is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from torch.nn import functional
 from sanum.core.errors import ModelFileError
 from sanum.core.records import Prepared
 from sanum.core.units import Volume
+from sanum.detectors.pair_judge import MISPAIRED, PairJudge
 from sanum.detectors.smoothing import smooth_within
 from sanum.nets.cross_modal import CrossModal, Reading, cosine_distance
 
@@ -23,13 +24,6 @@ RIDGE = 0.1
 
 CELLS_A_SLICE = 512
 """Cells of a slice that give their latent difference."""
-
-
-class ScoreSettings(Protocol):
-    """The settings of a detector that raw scores depend on."""
-
-    flip: bool
-    smoothing_mm: float
 
 
 def scores_of(modalities: Sequence[str]) -> tuple[str, ...]:
@@ -104,41 +98,53 @@ class PairScores:
             raise ModelFileError(f"cross-modal: latent statistics {error} are missing") from error
 
     def raw(
-        self, net: CrossModal, case: Prepared, modalities: tuple[str, ...], settings: ScoreSettings
+        self,
+        net: CrossModal,
+        judge: PairJudge,
+        case: Prepared,
+        modalities: tuple[str, ...],
+        smoothing_mm: float,
     ) -> dict[str, Volume]:
         """Every score of a case, smoothed, (I, J, K) float32; higher = more anomalous."""
         names = scores_of(case.modalities)
+        mode = "" if case.modalities == modalities else case.modalities[0]
         found: dict[str, Volume] = {name: np.zeros(case.grid.shape, np.float32) for name in names}
         for which, images, present in _slices(case, modalities):
             with torch.inference_mode():
-                values = self._values(net, images, present, modalities, flip=settings.flip)
+                values = self._values(net, judge, images, present, modalities, mode)
             for name in names:
                 found[name][..., which] = np.moveaxis(values[name].numpy(), 0, 2)
         for name in names:
             if name == "pair: mispaired":
                 found[name] = _averaged_by_slice(found[name], case)
             else:
-                found[name] = smooth_within(found[name], case.mask, case.grid, settings.smoothing_mm)
+                found[name] = smooth_within(found[name], case.mask, case.grid, smoothing_mm)
         return found
 
     def _values(
-        self, net: CrossModal, images: Tensor, present: Tensor, modalities: tuple[str, ...], *, flip: bool
+        self,
+        net: CrossModal,
+        judge: PairJudge,
+        images: Tensor,
+        present: Tensor,
+        modalities: tuple[str, ...],
+        mode: str,
     ) -> dict[str, Tensor]:
-        reading, log_odds = net(images, present)
-        if flip:
-            _, mirrored = net(images.flip(2), present)
-            log_odds = 0.5 * (log_odds + mirrored.flip(2))
+        reading = net.read(images, present)
+        log_odds = judge.log_odds(net, images, present, mode)
         values: dict[str, Tensor] = {}
         residuals = reading.residuals(images).abs()
         for number, name in enumerate(modalities):
             values[f"{name}: own"] = (images[:, number] - reading.own[:, number]).abs()
             values[f"{name}: cross"] = residuals[:, number]
-            values[f"{name}: at odds"] = log_odds[:, number]
+            if name in log_odds:
+                values[f"{name}: at odds"] = log_odds[name]
         distance, mahalanobis = cosine_distance(reading.latents), self._mahalanobis(reading)
         size = images.shape[2:]
         for name, grid in (("cosine", distance), ("Mahalanobis", mahalanobis)):
             values[f"pair: latent {name}"] = functional.interpolate(grid, size=size, mode="bilinear")[:, 0]
-        values["pair: mispaired"] = log_odds[:, -1]
+        if MISPAIRED in log_odds:
+            values[f"pair: {MISPAIRED}"] = log_odds[MISPAIRED]
         return values
 
     def _mahalanobis(self, reading: Reading) -> Tensor:

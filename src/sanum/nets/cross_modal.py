@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sanum.nets.judge import Judge
 from sanum.nets.restorer import places
 from sanum.nets.unet import UNet, UNetConfig
 from sanum.nets.views import views
@@ -21,7 +20,7 @@ SPREAD_RANGE = (-6.0, 1.0)
 """Natural logarithm of the spread that a cross prediction may claim, in units of prepared intensity."""
 
 RESIDUAL_REACH = 6.0
-"""Cross residuals are shown to the judge up to so many spreads."""
+"""Cross residuals are shown to a judge up to so many spreads."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +31,11 @@ class CrossModalConfig:
         windows: width of each modality's narrow window, 0 for none; one a modality.
         latents: channels of the latent grid.
         encoder: feature maps of each encoder level; the first lies on the latent grid.
-        judge: widths of the hidden layers of the judge.
     """
 
     windows: tuple[float, ...]
     latents: int = 16
     encoder: tuple[int, ...] = (32, 48, 64)
-    judge: tuple[int, ...] = (128, 64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,18 +65,16 @@ class CrossModal(nn.Module):
 
     The encoder of each modality sees that one only. Its latents, on a common grid, are decoded to the modality
     itself (own reconstruction) and to the others (cross reconstruction, with a spread: a Gaussian likelihood as
-    in Kendall and Gal 2017). A `Judge` then looks at the images, the cross residuals and the distance of the latents.
+    in Kendall and Gal 2017).
     """
 
     def __init__(self, config: CrossModalConfig) -> None:
         super().__init__()
         self.config = config
-        count = len(config.windows)
         shown = [1 + (width > 0.0) for width in config.windows]
         grid = STRIDE**2
         self.encoders = nn.ModuleList(_Grid(n + 2, config.latents, config.encoder) for n in shown)
         self.decoders = nn.ModuleList(_Decoder(config.latents, config.encoder[0], grid) for _ in shown)
-        self.judge = Judge(sum(shown), 2 * count + 1, count + 1, config.judge)
 
     def read(self, images: Tensor, present: Tensor) -> Reading:
         """Encode and decode.
@@ -109,22 +104,26 @@ class CrossModal(nn.Module):
         decoded = (part[..., :height, :width] for part in (torch.cat(own, dim=1), means, spreads))
         return Reading(latents, *decoded)
 
-    def consider(self, images: Tensor, present: Tensor, reading: Reading) -> Tensor:
-        """Log-odds (N, M + 1, H, W): each modality is at odds here; last, the pair does not belong together."""
+    def forward(self, images: Tensor, present: Tensor) -> Reading:
+        """The same as `read`."""
+        return self.read(images, present)
+
+    def evidence(self, images: Tensor, present: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What a judge looks at: views of the images, maps of how they disagree, and positions, each (N, C, H, W).
+
+        The maps are each modality's cross residual and claimed spread, and the distance of the latents; all 0 where
+        a modality is missing.
+        """
+        reading = self.read(images, present)
         shown = torch.cat(views(images, self.config.windows), dim=1)
         both = present.prod(1)[:, None, None, None] * float(len(self.config.windows) > 1)
-        residuals = reading.residuals(images).detach().clamp(-RESIDUAL_REACH, RESIDUAL_REACH)
-        residuals = both * residuals / 3.0
-        spreads = both * torch.exp(reading.log_spread.detach()) * 4.0
-        distance = both * cosine_distance(reading.latents.detach())
-        distance = functional.interpolate(distance, size=images.shape[2:], mode="bilinear")
-        log_odds: Tensor = self.judge(shown, torch.cat([residuals, spreads, distance], dim=1), places(images))
-        return log_odds
-
-    def forward(self, images: Tensor, present: Tensor) -> tuple[Reading, Tensor]:
-        """Both, for scoring."""
-        reading = self.read(images, present)
-        return reading, self.consider(images, present, reading)
+        residuals = reading.residuals(images).clamp(-RESIDUAL_REACH, RESIDUAL_REACH)
+        distance = functional.interpolate(
+            cosine_distance(reading.latents), size=images.shape[2:], mode="bilinear"
+        )
+        plain = images - reading.cross
+        maps = torch.cat([residuals, plain, torch.exp(reading.log_spread), distance], dim=1)
+        return shown, both * maps, places(images)
 
 
 def cosine_distance(latents: Tensor) -> Tensor:

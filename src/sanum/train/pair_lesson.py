@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from sanum.nets.averaged import Averaged
-from sanum.nets.cross_modal import CrossModal, Reading
+from sanum.nets.cross_modal import Reading
 from sanum.nets.views import tissue_level
 from sanum.synthesis.draws import Draws, spread
 from sanum.synthesis.healthy import Variety, imaged, moved
 from sanum.synthesis.one_sided import Faults, mispair, plant_one_sided
 from sanum.synthesis.plant import BRIGHTEST
-from sanum.train.lesson import VALIDATION_SEED, average_precision, brain_of
+from sanum.train.lesson import VALIDATION_SEED, brain_of
 
-OVERLAP_WEIGHT, OWN_WEIGHT, CROSS_WEIGHT, AGREE_WEIGHT, PAIR_WEIGHT = 0.5, 3.0, 0.1, 0.05, 0.3
-"""Weights beside the cross-entropy of the judge: overlap, own and cross reconstruction, agreement, belonging."""
+OWN_WEIGHT, CROSS_WEIGHT, AGREE_WEIGHT = 30.0, 1.0, 0.5
+"""Weights of own reconstruction, cross likelihood and agreement."""
 
 TEMPERATURE = 0.1
 """Of the contrastive loss."""
@@ -34,14 +34,12 @@ class PairPlan:
         windows: width of each modality's narrow window, 0 for none; one with a window has a fixed scale, and
             only noise and a small gain are varied.
         misregistration: greatest shift between modalities that still counts as healthy, in pixels.
-        easy_steps: steps over which lesions pass from glaring and large to hardly visible and small.
     """
 
     faults: Faults
     healthy: Variety
     windows: tuple[float, ...]
     misregistration: float
-    easy_steps: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +93,7 @@ def misregistered(pairs: Tensor, reach: float, draws: Draws) -> Tensor:
 
 
 class PairLesson:
-    """The loss of a training; in evaluation 1 − average precision on a fixed set of lesions in true pairs."""
+    """The loss of a training; validation takes the same on variations and faults that are fixed."""
 
     def __init__(self, plan: PairPlan) -> None:
         self.plan = plan
@@ -103,40 +101,20 @@ class PairLesson:
     def __call__(self, net: nn.Module, images: Tensor) -> Tensor:
         """Teach, or examine, on healthy pairs (N, M, I, J). `net` is an `Averaged` `CrossModal`."""
         assert isinstance(net, Averaged)
-        if not net.training:
-            exercise = self._exercise(images, self.plan.faults, Draws(VALIDATION_SEED, images.device))
-            _, log_odds = net(exercise.spoilt, exercise.present)
-            true = (1.0 - exercise.mispaired)[:, None] * exercise.present
-            counted = exercise.brain * true[:, :, None, None]
-            return 1.0 - average_precision(log_odds[:, :-1], exercise.at_odds, counted)
-        net.follow()
-        exercise = self._exercise(images, self.faults(int(net.steps)), Draws(None, images.device))
-        return pair_loss(net.live, exercise)
-
-    def faults(self, steps: int) -> Faults:
-        """Faults for the training step `steps`: at first none is missing, small or faint."""
-        last, ease = self.plan.faults, max(0.0, 1.0 - steps / max(self.plan.easy_steps, 1))
-        return replace(
-            last,
-            healthy=last.healthy * (1.0 - ease),
-            smallest=min(last.smallest * (1.0 + 9.0 * ease), last.largest),
-            mildest=max(last.mildest, 0.6 * ease),
-        )
-
-    def _exercise(self, images: Tensor, faults: Faults, draws: Draws) -> PairExercise:
+        draws = Draws(None if net.training else VALIDATION_SEED, images.device)
+        if net.training:
+            net.follow()
         with torch.autocast(images.device.type, enabled=False):
-            return set_pair_exercise(images, self.plan, faults, draws)
+            exercise = set_pair_exercise(images, self.plan, self.plan.faults, draws)
+        return pair_loss(net(exercise.spoilt, exercise.present), exercise)
 
 
-def pair_loss(net: CrossModal, exercise: PairExercise) -> Tensor:
-    """All losses of one batch. Reconstruction and agreement count where nothing was planted, in true pairs only."""
+def pair_loss(reading: Reading, exercise: PairExercise) -> Tensor:
+    """Own error, cross likelihood and agreement, where nothing was planted, in true pairs only."""
     images, present = exercise.spoilt, exercise.present
-    reading, log_odds = net(images, present)
-    total = judge_loss(log_odds, exercise)
     untouched = exercise.brain * (exercise.at_odds.amax(1, keepdim=True) < 0.5)
     untouched = untouched * (1.0 - exercise.mispaired)[:, None, None, None]
-    own = untouched * present[:, :, None, None]
-    total = total + OWN_WEIGHT * within(own, (reading.own - images).square())
+    total = OWN_WEIGHT * within(untouched * present[:, :, None, None], (reading.own - images).square())
     if images.shape[1] > 1:
         whole = untouched * present.prod(1)[:, None, None, None]
         likelihood = 0.5 * reading.residuals(images).square() + reading.log_spread
@@ -145,26 +123,11 @@ def pair_loss(net: CrossModal, exercise: PairExercise) -> Tensor:
     return total
 
 
-def judge_loss(log_odds: Tensor, exercise: PairExercise) -> Tensor:
-    """Cross-entropy and soft Dice of the places at odds in true pairs, and cross-entropy of belonging."""
-    true = (1.0 - exercise.mispaired)[:, None, None, None]
-    counted = exercise.brain * true * exercise.present[:, :, None, None]
-    places, wanted = log_odds[:, :-1], exercise.at_odds
-    entropy = functional.binary_cross_entropy_with_logits(places, wanted, reduction="none")
-    loss = (entropy * counted).sum() / counted.sum().clamp_min(1.0)
-    chance = places.sigmoid() * counted
-    hit, total = (chance * wanted).flatten(2).sum(2), (chance + wanted * counted).flatten(2).sum(2)
-    ill = ((wanted * counted).flatten(2).sum(2) > 0).float()
-    overlap = ((1.0 - (2.0 * hit + 1.0) / (total + 1.0)) * ill).sum() / ill.sum().clamp_min(1.0)
-    whole = exercise.brain * exercise.present.prod(1)[:, None, None, None]
-    target = exercise.mispaired[:, None, None, None].expand_as(whole)
-    apart = functional.binary_cross_entropy_with_logits(log_odds[:, -1:], target, reduction="none")
-    return loss + OVERLAP_WEIGHT * overlap + PAIR_WEIGHT * (apart * whole).sum() / whole.sum().clamp_min(1.0)
-
-
 def agreement_loss(reading: Reading, brain: Tensor) -> Tensor:
     """Contrastive loss (van den Oord et al. 2018): at each cell a case's latents know their partner's among others'."""
-    cells = functional.adaptive_avg_pool2d(brain, (reading.latents.shape[3], reading.latents.shape[4])).flatten(1)
+    cells = functional.adaptive_avg_pool2d(
+        brain, (reading.latents.shape[3], reading.latents.shape[4])
+    ).flatten(1)
     one, *rest = functional.normalize(reading.latents, dim=2).flatten(3)
     names = torch.arange(len(one), device=one.device)[None].expand(cells.shape[1], -1)
     losses = []

@@ -42,7 +42,7 @@ def test_a_pair_of_pictures_without_mask_is_prepared_by_its_outline():
     _, both = scans()
     prepared = prepare(
         {scan.modality: scan for scan in both},
-        Slices(("CT", "T1w"), size=64, region="head"),
+        Slices(("CT", "T1w"), size=64, region="head", ct_windows=()),
         case="a",
         subject="a",
     )

@@ -1,0 +1,206 @@
+"""The judge of the `cross-modal` detector: boosted trees over fixed pixel features, taught on one-sided faults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from sanum.core.records import Prepared
+from sanum.detectors.boosted import Boosted, BoostSettings
+from sanum.nets.cross_modal import CrossModal
+from sanum.nets.pixel_features import BLOCK, pixel_features
+from sanum.synthesis.draws import Draws
+from sanum.train.data import Slices
+from sanum.train.pair_lesson import PairExercise, PairPlan, set_pair_exercise
+
+MISPAIRED = "mispaired"
+"""Name of the answer that is about the pair."""
+
+FAULTY, SOUND = 80, 200
+"""Pixels that a slice gives, at most: of a fault, and elsewhere."""
+
+HARD = 80
+"""Sound pixels of a slice that the first judge takes most for faulty; the second is taught with these too."""
+
+
+@dataclass(frozen=True)
+class JudgeSettings:
+    """How the judge is taught.
+
+    Attributes:
+        rounds: times that each training slice is varied and planted anew, for the first judge and again for the
+            second, which is also taught what the first took wrongly for a fault; judges of a single modality are
+            taught once.
+        batch: slices at a time.
+        boost: of its trees.
+    """
+
+    rounds: int = 3
+    batch: int = 16
+    boost: BoostSettings = field(default_factory=BoostSettings)
+
+
+@dataclass(frozen=True, eq=False)
+class PairJudge:
+    """Log-odds of a fault at each pixel, for cases with all modalities and with one only.
+
+    Attributes:
+        trees: by mode ("" for all modalities, else the one present), then by modality, or `MISPAIRED`.
+    """
+
+    trees: Mapping[str, Mapping[str, Boosted]]
+
+    @classmethod
+    def teach(
+        cls,
+        net: CrossModal,
+        cases: Sequence[Prepared],
+        modalities: tuple[str, ...],
+        plan: PairPlan,
+        how: JudgeSettings,
+        *,
+        seed: int,
+    ) -> Self:
+        """Teach a judge on healthy cases, whose pairs are varied and spoilt as `plan` says."""
+        modes = ("", *modalities) if len(modalities) > 1 else ("",)
+        trees: dict[str, dict[str, Boosted]] = {}
+        for number, mode in enumerate(modes):
+            answers = [name for name in modalities if mode in ("", name)]
+            if not mode and len(modalities) > 1:
+                answers.append(MISPAIRED)
+            lesson = _Lesson(net, cases, modalities, mode, plan, how)
+            features, truths = lesson.samples(seed + 2 * number)
+            trees[mode] = {
+                name: Boosted.fit(features[name], truths[name], how.boost, seed=seed) for name in answers
+            }
+            if mode:
+                continue
+            more, told = lesson.samples(seed + 2 * number + 1, trees[mode])
+            for name in answers:
+                if name != MISPAIRED:
+                    both = np.concatenate([features[name], more[name]])
+                    truth = np.concatenate([truths[name], told[name]])
+                    trees[mode][name] = Boosted.fit(both, truth, how.boost, seed=seed)
+        return cls(trees)
+
+    def log_odds(self, net: CrossModal, images: Tensor, present: Tensor, mode: str) -> dict[str, Tensor]:
+        """Answers (N, H, W) by modality, and `MISPAIRED` where there is a pair."""
+        features = features_of(net, images, present)
+        count, width, *coarse = features.shape
+        flat = np.ascontiguousarray(features.permute(0, 2, 3, 1).reshape(-1, width).numpy())
+        found = {}
+        for name, trees in self.trees[mode].items():
+            values = torch.from_numpy(trees.log_odds(flat)).view(count, 1, *coarse)
+            found[name] = _enlarged(values, (images.shape[2], images.shape[3]))
+        return found
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All as named arrays, copied."""
+        return {
+            f"{mode}/{name}/{part}": array
+            for mode, answers in self.trees.items()
+            for name, trees in answers.items()
+            for part, array in trees.arrays().items()
+        }
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """Inverse of `arrays`.
+
+        Raises:
+            ModelFileError: one is missing.
+        """
+        parts: dict[str, dict[str, dict[str, NDArray[Any]]]] = {}
+        for path, array in arrays.items():
+            mode, name, part = path.split("/")
+            parts.setdefault(mode, {}).setdefault(name, {})[part] = array
+        return cls(
+            {
+                mode: {name: Boosted.of_arrays(each) for name, each in answers.items()}
+                for mode, answers in parts.items()
+            }
+        )
+
+
+@torch.inference_mode()
+def features_of(net: CrossModal, images: Tensor, present: Tensor) -> Tensor:
+    """Pixel features (N, F, H/2, W/2) of images (N, M, H, W), from what a trained network reads in them."""
+    return pixel_features(*net.evidence(images, present)).float()
+
+
+@dataclass(frozen=True, eq=False)
+class _Lesson:
+    """Where the samples of one mode come from."""
+
+    net: CrossModal
+    cases: Sequence[Prepared]
+    modalities: tuple[str, ...]
+    mode: str
+    plan: PairPlan
+    how: JudgeSettings
+
+    def samples(
+        self, seed: int, judge: Mapping[str, Boosted] | None = None
+    ) -> tuple[dict[str, NDArray[np.float32]], dict[str, NDArray[np.bool_]]]:
+        """Features and truth of sampled pixels by answer; with a judge, also the sound ones it is most wrong about."""
+        rng = np.random.default_rng(seed)
+        found: dict[str, list[tuple[NDArray[np.float32], bool]]] = {}
+        for exercise in self._exercises(seed):
+            features = features_of(self.net, exercise.spoilt, exercise.present).permute(0, 2, 3, 1).numpy()
+            brain, faults = (_coarse(part) for part in (exercise.brain, exercise.at_odds))
+            for n, wrong in enumerate(exercise.mispaired.tolist()):
+                inside = brain[n, 0]
+                found.setdefault(MISPAIRED, []).append((_some(features[n][inside], FAULTY, rng), wrong > 0.5))
+                for channel, name in enumerate(self.modalities):
+                    if wrong or self.mode not in ("", name):
+                        continue
+                    faulty, sound = (
+                        features[n][inside & part] for part in (faults[n, channel], ~faults[n, channel])
+                    )
+                    parts = found.setdefault(name, [])
+                    parts += [(_some(faulty, FAULTY, rng), True), (_some(sound, SOUND, rng), False)]
+                    if judge is not None and len(sound) > HARD:
+                        worst = np.argpartition(-judge[name].log_odds(sound), HARD)[:HARD]
+                        parts.append((sound[worst], False))
+        return (
+            {name: np.concatenate([pixels for pixels, _ in parts]) for name, parts in found.items()},
+            {
+                name: np.concatenate([np.full(len(pixels), truth) for pixels, truth in parts])
+                for name, parts in found.items()
+            },
+        )
+
+    def _exercises(self, seed: int) -> Iterator[PairExercise]:
+        """Spoilt pairs; in the mode of one modality the others are blacked out, and no pair is mispaired."""
+        mode = self.mode
+        faults = replace(self.plan.faults, missing=0.0, foreign=0.0 if mode else self.plan.faults.foreign)
+        slices, draws = Slices.of(self.cases), Draws(seed)
+        for number in range(self.how.rounds):
+            for images in slices.shuffled(self.how.batch, seed, number):
+                exercise = set_pair_exercise(torch.from_numpy(images), self.plan, faults, draws)
+                if mode:
+                    only = torch.tensor([float(name == mode) for name in self.modalities])
+                    shown = exercise.spoilt * only[:, None, None]
+                    exercise = replace(
+                        exercise, spoilt=shown, present=only.expand_as(exercise.present).clone()
+                    )
+                yield exercise
+
+
+def _some(pixels: NDArray[np.float32], most: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    return pixels if len(pixels) <= most else pixels[rng.choice(len(pixels), most, replace=False)]
+
+
+def _coarse(mask: Tensor) -> NDArray[np.bool_]:
+    return functional.avg_pool2d(mask, BLOCK, ceil_mode=True).numpy() > 0.5
+
+
+def _enlarged(values: Tensor, size: tuple[int, int]) -> Tensor:
+    return functional.interpolate(values, size=size, mode="bilinear", align_corners=False)[:, 0]

@@ -1,0 +1,140 @@
+"""`evaluate_pairs` on made heads: every kind that a picture allows, score by score, beside other models."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import sanum
+from sanum.core.errors import CohortError
+from sanum.core.records import Rule
+from sanum.model import load, save
+from sanum.prepare.presets import Slices, preparation_sha256
+from sanum.prepare.store import Store
+from sanum.workflow.disagreement import with_modalities
+from sanum.workflow.fit import calibrate, fit
+from sanum.workflow.pairs import PairOptions, evaluate_pairs
+from tests.contracts.test_detectors import TINY
+from tests.phantoms import pair_case
+
+HOW = Slices(("CT", "T1w"), size=64, ct_windows=())
+KINDS = ("bleed-on-CT", "metal-on-MR", "left-right-swap")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    made = Store.create(tmp_path_factory.mktemp("pairs") / "store", HOW)
+    splits = ["train"] * 6 + ["calibration"] * 4 + ["test"] * 4
+    for number, split in enumerate(splits):
+        case = replace(pair_case(number), preparation=preparation_sha256(HOW))
+        label = "unknown" if number == len(splits) - 1 else "healthy"
+        fields = dict.fromkeys(("site", "age", "sex", "seconds"), "")
+        made.write(
+            case, {"case": case.case, "subject": case.subject, "label": label, "split": split, **fields}
+        )
+    made.write_manifest()
+    return made
+
+
+@pytest.fixture(scope="module")
+def model_path(store, tmp_path_factory):
+    model = calibrate(fit(store, "cross-modal", TINY["cross-modal"]), store, rule=Rule("conformal", 0.2))
+    path = tmp_path_factory.mktemp("models") / "pair.safetensors"
+    save(model, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def result(store, model_path, tmp_path_factory):
+    beside = model_path.with_name("classic.safetensors")
+    save(fit(store, "pair-classic", {**TINY["pair-cae"], "epochs": 1}), beside)
+    out = tmp_path_factory.mktemp("out")
+    how = PairOptions(kinds=KINDS, sizes=(400.0,), draws=20)
+    return evaluate_pairs(model_path, store.folder, out, beside=[beside], options=how), out
+
+
+def test_each_kind_has_a_row_for_each_score_of_each_model(result):
+    found, _ = result
+    assert {row.kind for row in found.rows} == {*KINDS, "re-paired", "not known to be healthy"}
+    scores = {row.score for row in found.rows if row.kind == "bleed-on-CT"}
+    assert {
+        "pair",
+        "pair / CT: at odds",
+        "pair / pair: mispaired",
+        "pair / latent isolation forest",
+    } <= scores
+    assert {"classic", "classic / CT: own", "classic / latent distance"} <= scores
+
+
+def test_a_lesion_has_pixels_to_find_and_a_whole_modality_has_none(result):
+    found, _ = result
+    by_kind = {row.kind: row for row in found.rows if row.score == "pair"}
+    assert by_kind["bleed-on-CT"].precision is not None
+    assert by_kind["bleed-on-CT"].named_right is not None
+    assert by_kind["left-right-swap"].precision is None
+
+
+def test_false_alarms_are_counted_at_the_level_the_calibration_supports(result):
+    found, _ = result
+    assert list(found.false_alarms) == ["pair, level 0.2"]
+
+
+def test_tables_and_figures_are_written(result):
+    _, out = result
+    for name in (
+        "pairs.json",
+        "pairs.tsv",
+        "cases.tsv",
+        "distribution-score.svg",
+        "distribution-mispaired.svg",
+    ):
+        assert (out / name).stat().st_size > 0
+    header = (out / "pairs.tsv").read_text().splitlines()[0]
+    assert header.split("\t")[:3] == ["kind", "score", "auroc"]
+
+
+def test_a_model_of_one_modality_is_refused(store, tmp_path):
+    single = Store.create(tmp_path / "single", Slices(("T1w",), size=64))
+    for number in range(3):
+        case = with_modalities(pair_case(number), ("T1w",))
+        case = replace(case, preparation=preparation_sha256(single.preparation))
+        fields = dict.fromkeys(("site", "age", "sex", "seconds"), "")
+        single.write(
+            case, {"case": case.case, "subject": case.subject, "label": "healthy", "split": "train", **fields}
+        )
+    single.write_manifest()
+    path = tmp_path / "one.safetensors"
+    save(fit(single, "intensity"), path)
+    with pytest.raises(CohortError, match="takes T1w only; pairs need two modalities"):
+        evaluate_pairs(path, store.folder)
+
+
+def test_the_model_file_keeps_the_calibrations_for_single_modalities(model_path):
+    model = load(model_path)
+    assert set(model.alone) == {"CT", "T1w"}
+    assert len(model.calibrated("CT").scores) == 4
+    changed = model.with_rule(Rule("conformal", 0.5))
+    assert changed.calibrated("T1w").rule.level == 0.5
+
+
+def test_a_case_with_one_modality_is_judged_alone_with_a_warning(model_path, tmp_path):
+    from PIL import Image
+
+    case = pair_case(20)
+    for name, voxels in zip(case.modalities, case.voxels, strict=True):
+        Image.fromarray((np.rot90(voxels[..., 0]) * 255).astype(np.uint8)).save(tmp_path / f"a_{name}.png")
+    mask = tmp_path / "mask.png"
+    Image.fromarray((np.rot90(case.mask[..., 0]) * 255).astype(np.uint8)).save(mask)
+    model = sanum.load(model_path)
+    both = {name: tmp_path / f"a_{name}.png" for name in case.modalities}
+    whole = model.detect(both, brain=mask)
+    assert whole.status in ("normal", "abnormal"), whole.reason
+    assert [side.modality for side in whole.sides] == ["CT", "T1w"]
+    assert all(side.anomaly_map is not None for side in whole.sides)
+    alone = model.detect({"CT": both["CT"]}, brain=mask)
+    assert alone.status in ("normal", "abnormal"), alone.reason
+    assert any("T1w is missing, so CT was judged alone" in warning for warning in alone.warnings)
+    page = whole.save(tmp_path / "result") / "report.html"
+    text = page.read_text()
+    assert "CT, with its own map" in text
+    assert "T1w, with its own map" in text
