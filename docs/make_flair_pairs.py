@@ -41,7 +41,9 @@ def flair_pairs(cohort: Cohort) -> Cohort:
         elif number < ends[1]:
             rows += [replace(row, split="calibration", lesion=None) for row in _spread(sound, 1)]
         else:
-            rows += [replace(row, split="test") for part in (sound, ill) for row in _spread(part, TEST_SLICES)]
+            rows += [
+                replace(row, split="test") for part in (sound, ill) for row in _spread(part, TEST_SLICES)
+            ]
     return replace(cohort, rows=tuple(rows))
 
 

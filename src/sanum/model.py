@@ -75,21 +75,21 @@ class Model:
         Raises:
             CalibrationError: there is none, or it was made with other weights or another preparation.
         """
-        return self._calibrated
-
-    @functools.cached_property
-    def _calibrated(self) -> Calibration:
-        """Checked once: hashing the weights takes longer than judging a picture."""
         again = "run `sanum calibrate` with held-out healthy cases"
         found = self.alone.get(only) if only else self.calibration
         if found is None:
             what = f" for cases with {only} alone" if only else ""
             raise CalibrationError(f"model {self.name} is not calibrated{what}, so it can't decide; {again}")
-        if found.detector != self.detector.state_sha256():
+        if found.detector != self._state_sha256:
             raise CalibrationError(f"model {self.name} was calibrated with other weights; {again}")
         if found.preparation != preparation_sha256(self.preparation):
             raise CalibrationError(f"model {self.name} was calibrated on another preparation; {again}")
         return found
+
+    @functools.cached_property
+    def _state_sha256(self) -> str:
+        """Taken once: hashing the weights takes longer than judging a picture."""
+        return self.detector.state_sha256()
 
     def with_rule(self, rule: Rule) -> Model:
         """The same model deciding by another rule or level; nothing is trained again."""
