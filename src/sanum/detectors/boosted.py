@@ -142,7 +142,8 @@ class Boosted:
             ModelFileError: one is missing.
         """
         try:
-            return cls(*(arrays[name] for name in FIELDS), float(arrays["start"][0]))
+            feature, threshold, left, right, value = (arrays[name] for name in FIELDS)
+            return cls(feature, threshold, left, right, value, float(arrays["start"][0]))
         except KeyError as error:
             raise ModelFileError(f"boosted trees: {error} is missing; the model file is damaged") from error
 

@@ -193,7 +193,7 @@ def _only(case: Prepared, channels: tuple[int, ...]) -> Prepared:
 
 
 def _image(case: Prepared, channels: tuple[int, ...], k: int) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(case.voxels[channels[0] : channels[-1] + 1, ..., k]))[None]
+    return torch.from_numpy(np.array(case.voxels[channels[0] : channels[-1] + 1, ..., k]))[None]
 
 
 def _padded(image: Tensor, net: Autoencoder) -> Tensor:

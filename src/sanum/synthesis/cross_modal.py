@@ -18,7 +18,6 @@ from sanum.core.config import did_you_mean
 from sanum.core.errors import ConfigError
 from sanum.core.records import Prepared
 from sanum.core.units import Mask, Volume
-from sanum.nets.views import tissue_level
 from sanum.synthesis import cross_paints as paints
 from sanum.synthesis import shapes
 from sanum.synthesis.artefacts import ghosting, motion
@@ -34,6 +33,9 @@ SLIP_PX, SLIP_DEGREES = 0.06, 7.0
 
 ARTEFACT_SEVERITY = 0.8
 """Of motion and ghosting."""
+
+HISTOGRAM, LEAST_TISSUE = 180, 0.1
+"""Bins of the histogram in which brain is looked for, and the intensity below which nothing counts as tissue."""
 
 GREY_LEVELS = 255.0
 """Steps of an 8-bit picture; what they can't show is not shown in a planted picture either."""
@@ -242,8 +244,10 @@ def plant_cross(
 
 def hounsfield(ct: Volume, mask: Mask) -> float:
     """Hounsfield units for the range 0 to 1 of a prepared CT whose 0 is air and whose commonest tissue is brain."""
-    shown = np.ascontiguousarray(np.moveaxis(ct * mask, 2, 0)).reshape(1, -1, ct.shape[1])
-    return (BRAIN_HU - AIR_HU) / float(tissue_level(torch.from_numpy(shown))[0])
+    counts, edges = np.histogram(ct[mask], HISTOGRAM, (LEAST_TISSUE, 1.0))
+    smooth = ndimage.uniform_filter1d(counts.astype(np.float64), 5)
+    level = float(edges[smooth.argmax()] + edges[smooth.argmax() + 1]) / 2
+    return (BRAIN_HU - AIR_HU) / level
 
 
 def _placed(kind: CrossKind, case: Prepared, size: float, seed: int) -> tuple[Volume, Mask]:
