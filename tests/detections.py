@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sanum.core.records import AnomalyMap, Detection, Finding, Provenance, Rule, Scan, Step
+from sanum.core.records import AnomalyMap, Detection, Finding, Provenance, Rule, Scan, Side, Step
 from tests.phantoms import RAS_2MM, brain_scan, ellipsoid
 
 LESION_MM = (-28.0, -40.0, 20.0)
@@ -26,6 +26,7 @@ class SeenDetection(Detection):
     """A detection with its scan, as a model gives it."""
 
     scan: Scan | None = None
+    sides: tuple[Side, ...] = ()
 
 
 def provenance(scan: Scan) -> Provenance:
