@@ -134,14 +134,18 @@ DETECTORS = (
         "sanum.detectors.pair_cae",
         "PairAutoencoder",
         "the classic recipe for pairs: reconstruction error a modality, and outliers of the latents",
-        trains=True,
+        cost="minutes",
+        memory="a small network a modality",
+        needs="healthy registered pairs",
     ),
     Entry(
         "cross-modal",
         "sanum.detectors.cross_modal",
         "CrossModalDetector",
         "what one registered modality can't explain of the other: which one, where, by which score",
-        trains=True,
+        cost="minutes",
+        memory="a small network, and trees",
+        needs="healthy registered pairs",
     ),
 )
 """The explicit list; a new detector is one file and one entry here."""

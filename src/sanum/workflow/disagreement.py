@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sanum.core.grid import Grid
 from sanum.core.findings import Finding
 from sanum.core.grid import Grid
 from sanum.core.records import AnomalyMap, Prepared, Scan, Side
