@@ -23,7 +23,7 @@ def run(
         Optional[list[float]],
         typer.Option(help="Size in ml (in pictures: their own pixels); repeat it, they are taken in turn."),
     ] = None,
-    cases: Annotated[int, typer.Option(help="Healthy test cases taken, at most.")] = 1000,
+    cases: Annotated[int, typer.Option(help="Test cases taken of each label, at most.")] = 1000,
     level: Annotated[float, typer.Option(help="Level of the false-alarm rate.")] = 0.05,
     draws: Annotated[int, typer.Option(help="Bootstrap samples over subjects.")] = 1000,
     seed: Annotated[int, typer.Option(help="Seed of places, donors and bootstrap.")] = 0,

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 DECADES = np.linspace(0.0, 4.0, 33)
 """Surprises (−log10 of the healthy tail) at which a table keeps the healthy value."""
 
-MOST = 8.0
-"""Surprises end here: further out the tail is a guess."""
+SLOW = 4.0
+"""Decades over which the surprise beyond the table first halves its pace: a healthy tail says little about far values."""
 
 TAIL = 2.0
 """Beyond the table the surprise grows along the line from this decade to the last."""
@@ -28,14 +28,14 @@ def healthy_table(values: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def surprise(values: NDArray[np.floating], table: NDArray[np.floating]) -> NDArray[np.float32]:
-    """−log10 of the share of healthy voxels with a value as high, by a table; 0 to `MOST`."""
+    """−log10 of the share of healthy voxels with a value as high, by a table; beyond it growing ever slower."""
     marks = table.astype(np.float64)
     found = np.interp(values, *_rising(marks, DECADES))
     start = int(np.searchsorted(DECADES, TAIL))
     slope = max(float(marks[-1] - marks[start]) / (DECADES[-1] - TAIL), LEAST_SLOPE)
     beyond = np.maximum(values - marks[-1], 0.0) / slope
-    ended: NDArray[np.float32] = np.minimum(found + beyond, MOST).astype(np.float32)
-    return ended
+    extended: NDArray[np.float32] = (found + SLOW * np.log1p(beyond / SLOW)).astype(np.float32)
+    return extended
 
 
 def fused(surprises: Mapping[str, NDArray[Any]], weights: Mapping[str, float]) -> NDArray[np.float32]:

@@ -52,7 +52,7 @@ class PairOptions:
         kinds: by default all that the cases allow.
         sizes: taken in turn, in ml (in a picture: pixels of the picture as it came).
         level: of the false-alarm rate.
-        cases: healthy test cases taken, at most.
+        cases: test cases taken of each label, at most.
         draws: bootstrap samples over subjects.
         seed: of places, donors and bootstrap.
     """
@@ -181,7 +181,7 @@ def evaluate_pairs(
     check_test_split(models[0], store)
     judges = [Judge(model, model.name) for model in models]
     rows = [row for row in store.manifest() if row.split == "test" and row.status == "ready"]
-    healthy = [row for row in rows if row.label == "healthy"][: how.cases]
+    healthy = spread([row for row in rows if row.label == "healthy"], how.cases)
     if len(healthy) < 2:
         raise CohortError(f"{prepared}: expected two or more healthy test cases, got {len(healthy)}")
     outlines = np.stack([store.load(row.case).mask.max(axis=2).ravel() for row in healthy])
@@ -190,11 +190,10 @@ def evaluate_pairs(
         for case, kind, side in _spoilt(store, healthy, outlines, number, how):
             judged.append(_merged([judge.judged(case, row, kind, side) for judge in judges]))
         on_done(row.case)
-    for row in rows:
-        if row.label == "unknown":
-            case = store.load(row.case)
-            judged.append(_merged([judge.judged(case, row, DOUBTFUL) for judge in judges]))
-            on_done(row.case)
+    for row in spread([row for row in rows if row.label == "unknown"], how.cases):
+        case = store.load(row.case)
+        judged.append(_merged([judge.judged(case, row, DOUBTFUL) for judge in judges]))
+        on_done(row.case)
     alarms = _false_alarms(judges, judged, healthy, how.level)
     facts: dict[str, str | float | int] = {
         "model": models[0].name,
@@ -209,6 +208,12 @@ def evaluate_pairs(
     if out is not None:
         _write(result, judged, out)
     return result
+
+
+def spread(rows: Sequence[ManifestRow], most: int) -> list[ManifestRow]:
+    """At most so many rows, evenly taken from all."""
+    places = np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(int)
+    return [rows[place] for place in np.unique(places)]
 
 
 def most_at_odds(found: AnomalyMap, where: NDArray[np.bool_]) -> str:
