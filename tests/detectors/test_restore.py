@@ -7,7 +7,7 @@ import pytest
 
 from sanum.core.config import from_dict
 from sanum.core.errors import ConfigError, ModelFileError, ScanError, TrainingError
-from sanum.detectors.restore import Config, Restore
+from sanum.detectors.restore import PRIOR_QUANTILE, Config, Restore
 from sanum.synthesis.healthy import Variety
 from sanum.synthesis.plant import Mixture, plant
 from tests.phantoms import prepared_case
@@ -86,7 +86,8 @@ def test_the_location_prior_quietens_where_healthy_scans_score_high():
     plain = Restore(replace(config, location_prior=0.0), ("T1w",)).load_state(
         {name: array for name, array in ready.state().items() if name != "prior"}
     )
-    prior = np.median([np.nan_to_num(plain.score(case).values) for case in healthy], axis=0)[::2, ::2, ::2]
+    scores = [np.nan_to_num(plain.score(case).values)[::2, ::2, ::2] for case in healthy]
+    prior = np.quantile(scores, PRIOR_QUANTILE, axis=0)
     assert np.allclose(ready.prior_, prior)
     weighed, raw = ready.score(healthy[0]).values, plain.score(healthy[0]).values
     assert np.allclose(weighed[4, 16, 2], raw[4, 16, 2] / (prior[2, 8, 1] + 0.02), rtol=1e-4)

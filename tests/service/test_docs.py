@@ -81,7 +81,7 @@ def test_every_option_that_is_named_exists():
         ).stdout
         for verb in (["serve"], ["worker"], ["token", "make"])
     )
-    for option in set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", TEXT)) - {"--url", "--meta", "--output-path"}:
+    for option in set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", TEXT)) - {"--path", "--meta", "--output-path"}:
         assert option in help_texts, option
 
 

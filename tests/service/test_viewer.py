@@ -130,16 +130,16 @@ def test_from_upload_to_overlay(page, tmp_path):
 def restoring(tmp_path_factory, store) -> Iterator[Live]:
     """A service with two autoencoders, which restore a twin: one of volumes, one of pictures."""
     folder = tmp_path_factory.mktemp("restoring")
-    fit_and_calibrate(store, "cae", {"epochs": 2}, out=folder / "volumes.safetensors")
+    settings = {"learning_rate": 0.005, "batch": 4}
+    fit_and_calibrate(store, "cae", {"epochs": 10, **settings}, out=folder / "volumes.safetensors")
     lines = ["case\tsubject\tT1w\tlabel\tsplit"]
     for seed in range(8):
         (folder / f"p{seed}.png").write_bytes(picture(seed))
         lines.append(f"p{seed}\ts{seed}\tp{seed}.png\thealthy\t{'train' if seed < 4 else 'calibration'}")
     (folder / "pictures.tsv").write_text("\n".join(lines) + "\n")
     prepare_cohort(read_cohort(folder / "pictures.tsv"), folder / "pictures", Slices(("T1w",)), workers=1)
-    fit_and_calibrate(
-        Store.open(folder / "pictures"), "cae", {"epochs": 2}, out=folder / "pictures.safetensors"
-    )
+    pictures = Store.open(folder / "pictures")
+    fit_and_calibrate(pictures, "cae", {"epochs": 150, **settings}, out=folder / "pictures.safetensors")
     service = Live(folder / "volumes.safetensors", folder / "data", folder / "pictures.safetensors")
     yield service
     service.stop()
@@ -172,11 +172,16 @@ def test_the_restored_twin_stands_beside_the_scan_and_a_picture_gets_the_same_pa
         shown = np.asarray(Image.open(io.BytesIO(twin.screenshot())).convert("RGB")).astype(int)
         assert shown.max() > 80, "the twin is drawn"
         assert coloured(shown) == 0, "no map lies over the twin"
-        assert coloured(pixels(page)) > 100
+        assert page.evaluate("document.querySelectorAll('canvas').length") == 2
+        shoot(page, f"twin-{model}")
+        page.get_by_label("Show voxels from").fill("0")
+        page.get_by_label("Opacity").fill("0.9")
+        with_map = pixels(page)
+        page.get_by_label("Opacity").fill("0")
+        assert (np.abs(pixels(page) - with_map).max(axis=2) > 20).sum() > 300, "the map lies over the scan"
         assert (
             page.get_by_role("group", name="Planes").locator("button").count() == (5, 0)[model == "pictures"]
         )
-        shoot(page, f"twin-{model}")
     page.close()
 
 

@@ -75,7 +75,7 @@ class View implements ResultView {
     const main = await ScanView.show(this.canvas, picture, (text) => (this.place.value = text));
     this.views = [main];
     if (restored !== null && this.twinCanvas !== null) {
-      const twin = await ScanView.show(this.twinCanvas, { ...picture, scan: restored, map: null }, () => undefined);
+      const twin = await ScanView.show(this.twinCanvas, { ...picture, scan: restored, map: null, window: main.window() }, () => undefined);
       main.tieTo(twin);
       this.views.push(twin);
     }

@@ -9,6 +9,7 @@ export interface Picture {
   map: Blob | null;
   mapRange: [number, number];
   isImage: boolean;
+  window?: [number, number];
 }
 
 const MAP = 1;
@@ -66,9 +67,16 @@ export class ScanView {
     return view;
   }
 
+  // Scan values shown black and white, so that a twin is shown alike.
+  window(): [number, number] {
+    const scan = this.niivue.volumes[0]!;
+    return [scan.cal_min!, scan.cal_max!];
+  }
+
   private async load(picture: Picture): Promise<void> {
     const file = new File([picture.scan], "scan.nii.gz");
-    this.niivue.addVolume(await NVImage.loadFromFile({ file, name: "scan.nii.gz", colormap: "gray" }));
+    const [black, white] = picture.window ?? [NaN, NaN];
+    this.niivue.addVolume(await NVImage.loadFromFile({ file, name: "scan.nii.gz", colormap: "gray", cal_min: black, cal_max: white }));
     if (picture.map !== null) {
       const [low, high] = picture.mapRange;
       this.niivue.addVolume(
