@@ -59,21 +59,18 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     with _storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=_PARTIAL, suffix="-" + path.name, dir=path.parent))
-    retired = partial.with_name(partial.name + ".old")
     try:
         with _storage_errors(path):
             yield partial
             partial.chmod(0o777 & ~_umask())
-            _take_place(partial, path, retired)
+            _take_place(partial, path)
     finally:
-        if retired.exists() and not path.exists():
-            retired.rename(path)
         shutil.rmtree(partial, ignore_errors=True)
-        shutil.rmtree(retired, ignore_errors=True)
 
 
-def _take_place(partial: Path, path: Path, retired: Path) -> None:
+def _take_place(partial: Path, path: Path) -> None:
     """A folder that is not empty can't be replaced in one call, so another process may come between the two."""
+    retired = partial.with_name(partial.name + ".old")
     for attempt in range(_ATTEMPTS):
         with contextlib.suppress(FileNotFoundError):
             path.rename(retired)
@@ -81,10 +78,13 @@ def _take_place(partial: Path, path: Path, retired: Path) -> None:
             partial.rename(path)
         except OSError as error:
             if error.errno not in (errno.EEXIST, errno.ENOTEMPTY) or attempt == _ATTEMPTS - 1:
+                with contextlib.suppress(OSError):
+                    retired.rename(path)
                 raise
-            shutil.rmtree(retired, ignore_errors=True)
         else:
             return
+        finally:
+            shutil.rmtree(retired, ignore_errors=True)
 
 
 def remove_partials(folder: Path, older_than: float) -> None:
