@@ -7,7 +7,8 @@ import pytest
 
 from sanum.core.config import from_dict
 from sanum.core.errors import ConfigError, ModelFileError, ScanError, TrainingError
-from sanum.detectors.restore import PRIOR_QUANTILE, Config, Restore
+from sanum.detectors.healthy_place import QUANTILE
+from sanum.detectors.restore import Config, Restore
 from sanum.synthesis.healthy import Variety
 from sanum.synthesis.plant import Mixture, plant
 from tests.phantoms import prepared_case
@@ -87,7 +88,7 @@ def test_the_location_prior_quietens_where_healthy_scans_score_high():
         {name: array for name, array in ready.state().items() if name != "prior"}
     )
     scores = [np.nan_to_num(plain.score(case).values)[::2, ::2, ::2] for case in healthy]
-    prior = np.quantile(scores, PRIOR_QUANTILE, axis=0)
+    prior = np.quantile(scores, QUANTILE, axis=0)
     assert np.allclose(ready.prior_, prior)
     weighed, raw = ready.score(healthy[0]).values, plain.score(healthy[0]).values
     assert np.allclose(weighed[4, 16, 2], raw[4, 16, 2] / (prior[2, 8, 1] + 0.02), rtol=1e-4)

@@ -98,6 +98,16 @@ def test_a_mixture_leaves_the_healthy_share_untouched_and_marks_the_rest():
     assert torch.all(lesion <= brain)
 
 
+def test_several_lesions_a_stack_mark_more_than_one():
+    healthy = torch.full((20, 1, 8, 32, 32), 0.5)
+    brain = torch.ones((20, 1, 8, 32, 32))
+    one, three = (
+        plant_mixture(healthy, brain, Mixture(healthy=0.0, largest=0.01, number=number), Draws(1))[1]
+        for number in (1, 3)
+    )
+    assert three.sum() > 2 * one.sum()
+
+
 def test_a_mixture_is_the_same_for_the_same_seed():
     healthy, brain = batch()
     first, again = (plant_mixture(healthy, brain, Mixture(), Draws(7)) for _ in range(2))

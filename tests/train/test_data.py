@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sanum.core.errors import TrainingError
-from sanum.train.data import Slices, cases_sha256, prefetched, split_subjects
+from sanum.train.data import WHOLE, Slices, cases_sha256, prefetched, split_subjects
 from tests.phantoms import prepared_case
 
 
@@ -65,6 +65,15 @@ def test_a_batch_holds_the_voxels_of_its_slices():
     assert images.shape == (12, 2, 32, 32)
     for image, (case, k) in zip(images, rows, strict=True):
         assert np.array_equal(image, case.voxels[..., k])
+
+
+def test_a_whole_case_is_one_stack_of_all_its_slices():
+    cases = [prepared_case(seed, shape=(20, 20, 5)) for seed in range(3)]
+    (batch,) = Slices.of(cases, WHOLE).batches(4)
+    assert batch.shape == (3, 1, 5, 20, 20)
+    assert np.array_equal(batch[1, 0, 4], cases[1].voxels[0, :, :, 4])
+    with pytest.raises(TrainingError, match="case-9"):
+        Slices.of([*cases, prepared_case(9, shape=(20, 20, 6))], WHOLE)
 
 
 def test_an_epoch_shows_each_slice_once_in_an_order_of_its_own():

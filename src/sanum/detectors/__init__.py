@@ -89,6 +89,15 @@ DETECTORS = (
         memory="a small network",
         needs="30 or more healthy scans",
     ),
+    Entry(
+        "restore-3d",
+        "sanum.detectors.restore_3d",
+        "Restore3d",
+        "the same by a 3D U-Net that sees the whole volume beside the healthy mean at each place",
+        cost="an hour",
+        memory="a small network and two volumes a channel",
+        needs="30 or more healthy scans on the template grid",
+    ),
     _entry(
         "padim",
         "Padim",

@@ -134,6 +134,31 @@ RESTORE_VOLUME = Recipe(
 )
 """T1w volumes on the template, for scans of other scanners: age, contrast, coil and resolution vary."""
 
+RESTORE_3D = Recipe(
+    "restore-3d",
+    {
+        "epochs": 160,
+        "learning_rate": 1.5e-3,
+        "lesions": {"healthy": 0.35, "smallest": 0.001, "largest": 0.1, "bright": 0.4, "number": 3},
+        "healthy": {
+            "turn": 0.03,
+            "scale": 0.05,
+            "shift": 0.015,
+            "warp": 0.02,
+            "ageing": 0.4,
+            "widening": 1,
+            "contrast": 0.09,
+            "gamma": 0.08,
+            "bias": 0.2,
+            "noise": 0.03,
+            "coarseness": 0.15,
+        },
+        "location_prior": 0.1,
+    },
+    Summary("top", 0.002),
+)
+"""T1w volumes on the template, for scans of other scanners, seen whole."""
+
 CLASSIC_PAIR = Recipe(
     "pair-cae",
     {
@@ -169,6 +194,7 @@ RECIPES: Mapping[str, Recipe] = {
     "dae-blob": Recipe("dae", {"noise": "blob"}),
     "restore-slices": RESTORE_SLICES,
     "restore-volume": RESTORE_VOLUME,
+    "restore-3d": RESTORE_3D,
     "padim": Recipe("padim"),
     "patchcore": Recipe("patchcore"),
     "fae": Recipe("fae"),

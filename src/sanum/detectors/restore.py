@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sanum.core.config import config_sha256, later
-from sanum.core.errors import ModelFileError, ScanError, TrainingError
+from sanum.core.errors import ModelFileError
 from sanum.core.records import AnomalyMap, Prepared
 from sanum.core.units import Channels, Volume
 from sanum.detectors.base import Detector, State
+from sanum.detectors.healthy_place import learn_prior, over_prior, refuse_other_grids
 from sanum.detectors.slicewise import shown_slices, windows_of
 from sanum.detectors.smoothing import smooth_within
 from sanum.nets.averaged import Averaged
@@ -40,9 +41,6 @@ WEIGHT_DECAY = 0.01
 
 STEEPEST = 1.0
 """Norm to which a longer gradient is shortened: some batches hold glaring lesions, some none."""
-
-PRIOR_QUANTILE = 0.9
-"""Share of the healthy cases whose score at a place is at most the prior there."""
 
 SIGN_SMOOTHING_MM = 1.5
 """Standard deviation of the Gaussian under which brightness is looked at, in mm (pixels in an image)."""
@@ -122,7 +120,7 @@ class Restore(Detector):
     validation subjects; no real lesion is seen. Scoring runs in float32 on the CPU.
 
     Attributes:
-        prior_: `PRIOR_QUANTILE` of the healthy smoothed scores at each place, on every second voxel of the grid.
+        prior_: a high healthy smoothed score at each place, see `detectors.healthy_place`.
         history_: course of the training; None after `load_state`.
     """
 
@@ -163,7 +161,9 @@ class Restore(Detector):
             pupil = Averaged(self._new_net(), AVERAGE)
         self.history_ = train(pupil, lesson, cases, schedule, seed=seed, run=run or Run())
         self.net_ = pupil.cpu().result()
-        self.prior_ = self._learn_prior(cases) if settings.location_prior > 0.0 else None
+        if settings.location_prior > 0.0:
+            refuse_other_grids(cases, "a location prior needs the template preset, or set location_prior = 0")
+            self.prior_ = learn_prior(cases, self._smoothed_chance)
         return self
 
     def score(self, case: Prepared) -> AnomalyMap:
@@ -173,7 +173,7 @@ class Restore(Detector):
         self._check_case(case)
         values = self._smoothed_chance(case)
         if self.prior_ is not None:
-            values = values / (_enlarged(self.prior_, case) + np.float32(self.config.location_prior))
+            values = over_prior(values, self.prior_, self.config.location_prior, case)
         return self._map(case, values)
 
     def restored(self, case: Prepared) -> Channels | None:
@@ -240,17 +240,6 @@ class Restore(Detector):
             values *= _sign_weight(case, bright=settings.sign == "bright")
         return smooth_within(values, case.mask, case.grid, settings.smoothing_mm)
 
-    def _learn_prior(self, cases: Sequence[Prepared]) -> Volume:
-        """A high quantile over the training cases, kept coarse: it is smooth, and a model file should be small."""
-        for case in cases:
-            if not case.grid.same_as(cases[0].grid):
-                raise TrainingError(
-                    f"{case.case}: {case.grid} is another grid than {cases[0].case}'s {cases[0].grid}; "
-                    "a location prior needs the template preset, or set location_prior = 0"
-                )
-        healthy = [self._smoothed_chance(case)[::2, ::2, ::2] for case in cases]
-        return np.quantile(healthy, PRIOR_QUANTILE, axis=0).astype(np.float32)
-
     def _new_net(self) -> Restorer:
         settings: Config = self.config
         return Restorer(
@@ -277,13 +266,3 @@ def _sign_weight(case: Prepared, *, bright: bool) -> Volume:
     z = np.mean(scores, axis=0)
     weight: Volume = (1.0 / (1.0 + np.exp(-z if bright else z))).astype(np.float32)
     return weight
-
-
-def _enlarged(prior: Volume, case: Prepared) -> Volume:
-    """The prior on the case's grid, each value standing for two voxels along each axis."""
-    i, j, k = case.grid.shape
-    if prior.shape != tuple((side + 1) // 2 for side in case.grid.shape):
-        raise ScanError(
-            f"{case.case}: {case.grid} does not fit the location prior of this model; prepare it as the model says"
-        )
-    return prior.repeat(2, axis=0).repeat(2, axis=1).repeat(2, axis=2)[:i, :j, :k]

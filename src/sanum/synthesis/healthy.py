@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from sanum.core.config import later
 from sanum.synthesis.draws import Draws, spread
 from sanum.synthesis.fields import Size, blurred, darkest_neighbour, smooth_field
 
@@ -32,6 +33,8 @@ class Variety:
         shift: standard deviation of translation, as a share of half the slice.
         warp: greatest smooth displacement, as a share of half the slice.
         ageing: share of the stacks whose fluid spaces widen.
+        widening: most voxels by which they widen on each side.
+        foreign: share of the stacks whose tissues get levels of any order, as if of another sequence.
         contrast: half range of the level of each tissue.
         gamma: standard deviation of the logarithm of the exponent.
         bias: greatest depth of the coil's field.
@@ -49,6 +52,8 @@ class Variety:
     bias: float = 0.25
     noise: float = 0.05
     coarseness: float = 0.35
+    widening: int = later(3)
+    foreign: float = later(0.0)
 
 
 def moved(stacks: Tensor, brain: Tensor, variety: Variety, draws: Draws) -> tuple[Tensor, Tensor]:
@@ -81,7 +86,7 @@ def aged(stacks: Tensor, brain: Tensor, variety: Variety, draws: Draws) -> Tenso
     old = torch.where(inside, stacks[rows], 1.0)
     fluid = spread(draws.uniform(0.2, 0.38, count))
     strength = spread(draws.uniform(0.2, 1.2, count)) + 0.5 * smooth_field(count, size, 4, draws, octaves=1)
-    for _ in range(draws.integer(1, 3)):
+    for _ in range(draws.integer(1, variety.widening)):
         darkest = darkest_neighbour(old)
         wet = torch.sigmoid((fluid - darkest) / 0.04)
         old = torch.lerp(old, darkest, (strength * wet).clamp(0.0, 1.0))
@@ -93,6 +98,27 @@ def recontrasted(stacks: Tensor, variety: Variety, draws: Draws) -> Tensor:
     knots = torch.tensor(KNOTS, device=stacks.device)
     freedom = variety.contrast * torch.tensor(FREEDOM, device=stacks.device)
     levels = (knots + freedom * draws.uniform(-1.0, 1.0, len(stacks), len(KNOTS))).sort(dim=1).values
+    return _bent(stacks, levels)
+
+
+def of_another_sequence(stacks: Tensor, variety: Variety, draws: Draws) -> Tensor:
+    """Fluid, grey and white matter of some stacks at levels drawn alone, whatever their order (SynthSeg, Billot et al. 2023).
+
+    The stacks are T1w, where intensity tells tissues apart; lesions are planted after this, not before.
+    """
+    rows = torch.nonzero(draws.chance(variety.foreign, len(stacks)))[:, 0]
+    if len(rows) == 0:
+        return stacks
+    fluid, grey, white = draws.uniform(0.0, 1.0, 3, len(rows))
+    levels = torch.stack([fluid, fluid, grey, white, white], dim=1)
+    lowest, highest = levels.amin(1, keepdim=True), levels.amax(1, keepdim=True)
+    low, high = draws.uniform(0.05, 0.35, len(rows), 1), draws.uniform(0.5, 0.9, len(rows), 1)
+    levels = torch.lerp(low, high, (levels - lowest) / (highest - lowest).clamp_min(1e-6))
+    return stacks.index_put((rows,), _bent(stacks[rows], levels).clamp_min(0.02) * (stacks[rows] > 0.0))
+
+
+def _bent(stacks: Tensor, levels: Tensor) -> Tensor:
+    """Intensity at `KNOTS` moved to `levels` (N, knots), in straight pieces between."""
     mapped = spread(levels[:, 0])
     for low, high, start, end in zip(KNOTS, KNOTS[1:], levels.T, levels.T[1:], strict=False):
         slope = spread((end - start) / (high - low))

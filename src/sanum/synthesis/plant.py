@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from sanum.core.config import later
 from sanum.core.errors import ConfigError
 from sanum.core.records import Prepared
 from sanum.core.units import Channels, Mask
@@ -78,6 +79,7 @@ class Mixture:
         largest: greatest share; sizes are log-uniform.
         bright: share of the lesions brighter than their surroundings, drawn for each channel.
         mildest: least severity, 0 to 1; severities are uniform from there to 1.
+        number: lesions a stack, each drawn by itself; whole volumes teach more with several.
     """
 
     healthy: float = 0.25
@@ -85,6 +87,7 @@ class Mixture:
     largest: float = 0.3
     bright: float = 0.5
     mildest: float = 0.0
+    number: int = later(1)
 
 
 def plant_mixture(healthy: Tensor, brain: Tensor, mixture: Mixture, draws: Draws) -> tuple[Tensor, Tensor]:
@@ -99,6 +102,14 @@ def plant_mixture(healthy: Tensor, brain: Tensor, mixture: Mixture, draws: Draws
     Returns:
         Stacks with lesions, and the lesion masks (N, 1, K, I, J) in {0, 1}.
     """
+    diseased, lesion = _planted_once(healthy, brain, mixture, draws)
+    for _ in range(mixture.number - 1):
+        diseased, further = _planted_once(diseased, brain, mixture, draws)
+        lesion = torch.maximum(lesion, further)
+    return diseased, lesion
+
+
+def _planted_once(healthy: Tensor, brain: Tensor, mixture: Mixture, draws: Draws) -> tuple[Tensor, Tensor]:
     count, channels = healthy.shape[:2]
     voxels = draws.log_uniform(mixture.smallest, mixture.largest, count) * brain.flatten(1).sum(1)
     radius, edge = radius_of(voxels, brain), draws.log_uniform(0.05, 0.8, count)

@@ -16,6 +16,9 @@ from sanum.core.records import MIN_SLICE_VOXELS, Prepared
 
 T = TypeVar("T")
 
+WHOLE = -1
+"""Depth of a stack that holds all slices of its case."""
+
 Images = NDArray[np.float32]
 """A batch of slices (N, C, I, J), or of stacks of adjacent slices (N, C, K, I, J), values in [0, 1]."""
 
@@ -38,12 +41,17 @@ class Slices:
     def of(cases: Sequence[Prepared], depth: int = 0) -> Slices:
         """Index the slices of `cases` that hold `MIN_SLICE_VOXELS` of mask (or the case's most, if fewer).
 
-        With `depth` each comes as a stack (C, depth, I, J) around it; the ends of a case are repeated.
+        With `depth` each comes as a stack (C, depth, I, J) around it; the ends of a case are repeated. `WHOLE` gives
+        each case once, as one stack of all its slices.
 
         Raises:
-            TrainingError: the cases' slices differ in size.
+            TrainingError: the cases' slices differ in size, or whole cases in their number.
         """
-        _refuse_mixed_sizes(cases)
+        _refuse_mixed_sizes(cases, whole=depth == WHOLE)
+        if depth == WHOLE:
+            height = cases[0].voxels.shape[3] if cases else 0
+            middles = [(number, height // 2) for number in range(len(cases))]
+            return Slices(cases, np.array(middles, dtype=np.int64).reshape(-1, 2), height)
         rows = [(number, k) for number, case in enumerate(cases) for k in _usable_slices(case)]
         return Slices(cases, np.array(rows, dtype=np.int64).reshape(-1, 2), depth)
 
@@ -149,11 +157,12 @@ def _usable_slices(case: Prepared) -> NDArray[np.int64]:
     return np.flatnonzero(counts >= floor)
 
 
-def _refuse_mixed_sizes(cases: Sequence[Prepared]) -> None:
-    first = cases[0] if cases else None
+def _refuse_mixed_sizes(cases: Sequence[Prepared], *, whole: bool) -> None:
+    first, axes = (cases[0] if cases else None), 4 if whole else 3
     for case in cases:
-        if first is not None and case.voxels.shape[:3] != first.voxels.shape[:3]:
+        if first is not None and case.voxels.shape[:axes] != first.voxels.shape[:axes]:
+            what = "voxels (C, I, J, K)" if whole else "slices (C, I, J)"
             raise TrainingError(
-                f"{case.case}: slices (C, I, J) = {case.voxels.shape[:3]}, but {first.case} has "
-                f"{first.voxels.shape[:3]}; prepare all training cases with one preset"
+                f"{case.case}: {what} = {case.voxels.shape[:axes]}, but {first.case} has "
+                f"{first.voxels.shape[:axes]}; prepare all training cases with one preset"
             )

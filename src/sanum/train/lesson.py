@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -10,7 +11,7 @@ from torch.nn import functional
 
 from sanum.nets.averaged import Averaged
 from sanum.synthesis.draws import Draws
-from sanum.synthesis.healthy import Variety, aged, imaged, moved, recontrasted
+from sanum.synthesis.healthy import Variety, aged, imaged, moved, of_another_sequence, recontrasted
 from sanum.synthesis.plant import Mixture, plant_mixture
 
 VALIDATION_SEED = 20
@@ -44,7 +45,7 @@ class Exercise:
     """One batch to learn from.
 
     Attributes:
-        windows: (N, C, 2·context + 1, I, J), with lesions.
+        windows: what the network sees, with lesions: (N, C, 2·context + 1, I, J), or whole stacks.
         lesion: (N, 1, I, J) in {0, 1}.
         restored: (N, C, I, J), the middle slices without lesion and noise.
         brain: (N, 1, I, J) in {0, 1}; nothing else is scored.
@@ -59,29 +60,45 @@ class Exercise:
 @torch.no_grad()
 def set_exercise(stacks: Tensor, plan: LessonPlan, mixture: Mixture, draws: Draws) -> Exercise:
     """Make an exercise of healthy stacks (N, C, K, I, J), K > 2·context; every inner slice is a target."""
+    whole = set_whole(stacks, plan, mixture, draws)
+    windows = whole.windows.unfold(2, 2 * plan.context + 1, 1).movedim(-1, 3)
+    targets = slice(plan.context, stacks.shape[2] - plan.context)
+    return Exercise(
+        without_channels(windows.transpose(1, 2).flatten(0, 1), plan.channel_dropout, draws),
+        *(_slices(part[:, :, targets]) for part in (whole.lesion, whole.restored, whole.brain)),
+    )
+
+
+@torch.no_grad()
+def set_whole(stacks: Tensor, plan: LessonPlan, mixture: Mixture, draws: Draws) -> Exercise:
+    """Make an exercise whose windows are the whole stacks (N, C, K, I, J); its other parts have K as well."""
     brain = brain_of(stacks)
     healthy, brain = moved(stacks, brain, plan.healthy, draws)
     healthy = aged(healthy, brain, plan.healthy, draws)
+    healthy = of_another_sequence(healthy, plan.healthy, draws)
     diseased, lesion = plant_mixture(healthy, brain, mixture, draws)
     channels = healthy.shape[1]
     both = recontrasted(torch.cat([diseased, healthy], dim=1), plan.healthy, draws)
     scanned, restored = imaged(both[:, :channels], both[:, channels:], brain, plan.healthy, draws)
-    windows = scanned.unfold(2, 2 * plan.context + 1, 1).movedim(-1, 3)
-    targets = slice(plan.context, stacks.shape[2] - plan.context)
-    return Exercise(
-        without_channels(windows.transpose(1, 2).flatten(0, 1), plan.channel_dropout, draws),
-        *(_slices(part[:, :, targets]) for part in (lesion, restored, brain)),
-    )
+    return Exercise(scanned, lesion, restored, brain)
+
+
+ExerciseMaker = Callable[[Tensor, LessonPlan, Mixture, Draws], Exercise]
 
 
 class Lesson:
     """The loss of a training: cross-entropy and overlap of the lesion, and error of the restored slice.
 
     In evaluation it gives 1 − average precision on a fixed set of synthetic lesions instead.
+
+    Args:
+        plan: what is taught.
+        make: makes an exercise of healthy stacks; `set_exercise` for networks that see windows of slices.
     """
 
-    def __init__(self, plan: LessonPlan) -> None:
+    def __init__(self, plan: LessonPlan, make: ExerciseMaker = set_exercise) -> None:
         self.plan = plan
+        self._make = make
 
     def __call__(self, net: nn.Module, stacks: Tensor) -> Tensor:
         """Teach, or examine, on healthy stacks (N, C, K, I, J). `net` is an `Averaged` restorer."""
@@ -99,7 +116,7 @@ class Lesson:
     def _exercise(self, stacks: Tensor, mixture: Mixture, draws: Draws) -> Exercise:
         """Synthesis needs float32: bfloat16 can't tell neighbouring voxels' positions apart."""
         with torch.autocast(stacks.device.type, enabled=False):
-            return set_exercise(stacks, self.plan, mixture, draws)
+            return self._make(stacks, self.plan, mixture, draws)
 
     def mixture(self, steps: int) -> Mixture:
         """Lesions for the training step `steps`: at first none is missing, small or faint."""

@@ -40,7 +40,8 @@ class Schedule:
         owner: identity of the config that trains; a checkpoint of another is not resumed.
         final_rate: share of the learning rate that is left at the end, reached along half a cosine.
         keep: whose weights stay at the end: the "last" epoch's, or those of the "best" validation loss.
-        depth: adjacent slices an image; 0 gives single slices (N, C, I, J), more gives stacks (N, C, K, I, J).
+        depth: adjacent slices an image; 0 gives single slices (N, C, I, J), more gives stacks (N, C, K, I, J), and
+            `sanum.train.data.WHOLE` whole cases.
         weight_decay: share of each weight taken off a step, times the learning rate (Loshchilov and Hutter 2019).
         steepest: norm to which a longer gradient is shortened; None leaves every gradient as it is.
     """

@@ -1,0 +1,219 @@
+"""A 3D U-Net that learned on synthetic lesions in healthy volumes to mark the lesions and to restore the health."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from sanum.core.config import config_sha256
+from sanum.core.errors import ModelFileError, ScanError
+from sanum.core.records import AnomalyMap, Prepared
+from sanum.core.units import Channels, Volume
+from sanum.detectors.base import Detector, State
+from sanum.detectors.healthy_place import learn_prior, over_prior, refuse_other_grids
+from sanum.detectors.slicewise import Teaching, require_at_least
+from sanum.detectors.smoothing import smooth_within
+from sanum.nets.averaged import Averaged
+from sanum.nets.unet3d import GROUP
+from sanum.nets.volume_restorer import VolumeRestorer
+from sanum.synthesis.draws import Draws
+from sanum.synthesis.healthy import Variety
+from sanum.synthesis.plant import Mixture
+from sanum.train.checkpoint import load_net_arrays, net_arrays
+from sanum.train.data import WHOLE
+from sanum.train.device import seeded
+from sanum.train.history import History
+from sanum.train.lesson import Exercise, Lesson, LessonPlan, set_whole
+from sanum.train.loop import Schedule, train
+from sanum.train.run import Run
+
+AVERAGE = 0.995
+"""Decay of the running average of the weights: about the last 200 steps."""
+
+FINAL_RATE, WEIGHT_DECAY, STEEPEST = 0.01, 0.01, 1.0
+"""As in `sanum.detectors.restore`: share of the rate at the end, decay of AdamW, norm of the longest gradient."""
+
+
+@dataclass(frozen=True)
+class Config(Teaching):
+    """Settings of the network, of what it is taught with, and of scoring; an epoch shows each volume once.
+
+    Attributes:
+        widths: feature maps of each level of the 3D U-Net, finest first; multiples of 8.
+        block: side of the blocks of voxels that are averaged first; the map is enlarged again.
+        easy_steps: steps over which lesions pass from glaring to hardly visible.
+        lesions: what is planted in each volume.
+        healthy: how healthy volumes are varied.
+        flip: whether the score is the mean of a volume's and its mirrored volume's.
+        smoothing_mm: standard deviation of a Gaussian over the score, in mm.
+        location_prior: above 0 divides the score at each place by a high healthy score there plus this number.
+    """
+
+    epochs: int = 240
+    batch: int = 2
+    learning_rate: float = 1e-3
+    widths: tuple[int, ...] = (16, 32, 64, 96, 128)
+    block: int = 2
+    easy_steps: int = 300
+    lesions: Mixture = field(default_factory=Mixture)
+    healthy: Variety = field(default_factory=Variety)
+    flip: bool = True
+    smoothing_mm: float = 0.0
+    location_prior: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.widths or any(width < GROUP or width % GROUP for width in self.widths):
+            raise ValueError(f"widths: expected one or more multiples of {GROUP}, got {self.widths}")
+        require_at_least(1, "block", self.block)
+        for name in ("easy_steps", "smoothing_mm", "location_prior"):
+            require_at_least(0, name, getattr(self, name))
+
+
+class Restore3d(Detector):
+    """Probability of lesion from a network that sees a whole volume beside the healthy mean and spread at each place.
+
+    The kin of `restore` (see there for sources) for volumes on one grid: form in 3D tells a sulcus from a hole, and the
+    atlas tells what is usual where. Weights are rounded to half precision when training ends, so that a file of half the
+    size gives the same bits. Scoring runs in float32 on the CPU.
+
+    Attributes:
+        net_: the trained network.
+        prior_: a high healthy score at each place, see `detectors.healthy_place`; None without `location_prior`.
+        history_: course of the training; None after `load_state`.
+    """
+
+    name = "restore-3d"
+    Config = Config
+
+    net_: VolumeRestorer | None = None
+    prior_: Volume | None = None
+    history_: History | None = None
+
+    def fit(self, cases: Sequence[Prepared], *, seed: int, run: Run | None = None) -> Self:
+        """Train on whole healthy cases; see `sanum.train.loop.train`.
+
+        Raises:
+            TrainingError: cases on different grids, beside what the loop raises.
+        """
+        self._check_training_cases(cases)
+        refuse_other_grids(cases, "restore-3d needs the template preset; for others use restore-volume")
+        settings: Config = self.config
+        schedule = Schedule(
+            epochs=settings.epochs,
+            batch=settings.batch,
+            learning_rate=settings.learning_rate,
+            validation_share=settings.validation_share,
+            owner=config_sha256(settings),
+            final_rate=FINAL_RATE,
+            keep="best",
+            depth=WHOLE,
+            weight_decay=WEIGHT_DECAY,
+            steepest=STEEPEST,
+        )
+        plan = LessonPlan(settings.lesions, settings.healthy, context=0, easy_steps=settings.easy_steps)
+        mean, spread = self._atlas(cases)
+        with seeded(seed, torch.device("cpu")):
+            pupil = Averaged(VolumeRestorer(settings.widths, mean, spread), AVERAGE)
+        self.history_ = train(
+            pupil, Lesson(plan, self._exercise), cases, schedule, seed=seed, run=run or Run()
+        )
+        self.net_ = pupil.cpu().result().half().float()
+        self.prior_ = learn_prior(cases, self._chance) if settings.location_prior > 0.0 else None
+        return self
+
+    def score(self, case: Prepared) -> AnomalyMap:
+        """Probability of lesion at each voxel, smoothed and weighed by the prior."""
+        values = self._chance(case)
+        if self.prior_ is not None:
+            values = over_prior(values, self.prior_, self.config.location_prior, case)
+        return self._map(case, values)
+
+    def restored(self, case: Prepared) -> Channels | None:
+        """The case with the change that the network would make to it."""
+        coarse = self._seen(case)
+        with torch.inference_mode():
+            change = self._fitted()(coarse)[1] - coarse
+        return (case.voxels + self._fine(change, case)).clip(0.0, 1.0).astype(np.float32)
+
+    def state(self) -> State:
+        """Weights in half precision, the atlas, and the location prior where there is one."""
+        arrays = {
+            f"net.{name}": array.astype(np.float16) for name, array in net_arrays(self._fitted()).items()
+        }
+        return arrays if self.prior_ is None else {**arrays, "prior": self.prior_.copy()}
+
+    def load_state(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """Take up saved weights, atlas and prior."""
+        wanted = self.config.location_prior > 0.0
+        if wanted != ("prior" in arrays) or "net.mean" not in arrays:
+            raise ModelFileError(
+                f"restore-3d: expected an atlas and {'a' if wanted else 'no'} location prior, as its config says; "
+                "the model file is damaged or of another config"
+            )
+        atlas = torch.zeros(len(self.modalities), *arrays["net.mean"].shape[1:])
+        net = VolumeRestorer(self.config.widths, atlas, atlas.clone())
+        weights = {
+            name.removeprefix("net."): array.astype(np.float32)
+            for name, array in arrays.items()
+            if name != "prior"
+        }
+        load_net_arrays(net, weights)
+        self.net_, self.history_ = net.eval(), None
+        self.prior_ = arrays["prior"].astype(np.float32) if wanted else None
+        return self
+
+    def _chance(self, case: Prepared) -> Volume:
+        net, coarse = self._fitted(), self._seen(case)
+        with torch.inference_mode():
+            chance = net(coarse)[0].sigmoid()
+            if self.config.flip:
+                chance = 0.5 * (chance + net(coarse.flip(3))[0].sigmoid().flip(3))
+        return smooth_within(self._fine(chance, case)[0], case.mask, case.grid, self.config.smoothing_mm)
+
+    def _seen(self, case: Prepared) -> Tensor:
+        """The case as the network sees it, (1, C, K, I, J)."""
+        net = self._fitted()
+        self._check_case(case)
+        coarse = self._coarser(torch.from_numpy(np.moveaxis(case.voxels, 3, 1).copy())[None])
+        if coarse.shape[2:] != net.mean.shape[1:]:
+            raise ScanError(
+                f"{case.case}: {case.grid} is not the grid of this model; prepare it as the model says"
+            )
+        return coarse
+
+    def _fine(self, coarse: Tensor, case: Prepared) -> Channels:
+        """A map (1, C, K, I, J) of the network on the case's grid, (C, I, J, K)."""
+        size = [side * self.config.block for side in coarse.shape[2:]]
+        fine = functional.interpolate(coarse, size=size, mode="trilinear", align_corners=False)[0]
+        i, j, k = case.grid.shape
+        return np.moveaxis(fine[:, :k, :i, :j].numpy(), 1, 3)
+
+    def _coarser(self, stacks: Tensor) -> Tensor:
+        block = self.config.block
+        missing = [part for side in reversed(stacks.shape[2:]) for part in (0, -side % block)]
+        return functional.avg_pool3d(functional.pad(stacks, missing, mode="replicate"), block)
+
+    def _exercise(self, stacks: Tensor, plan: LessonPlan, mixture: Mixture, draws: Draws) -> Exercise:
+        return set_whole(self._coarser(stacks), plan, mixture, draws)
+
+    def _atlas(self, cases: Sequence[Prepared]) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation (C, K, I, J) of healthy cases and their mirror images, as training mirrors them."""
+        total = square = torch.zeros(())
+        for case in cases:
+            coarse = self._coarser(torch.from_numpy(np.moveaxis(case.voxels, 3, 1).copy())[None])[0]
+            total, square = total + coarse, square + coarse.square()
+        mean, power = ((part + part.flip(2)) / (2 * len(cases)) for part in (total, square))
+        return mean, (power - mean.square()).clamp_min(0.0).sqrt()
+
+    def _fitted(self) -> VolumeRestorer:
+        if self.net_ is None:
+            raise self._not_fitted()
+        return self.net_
