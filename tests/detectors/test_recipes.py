@@ -1,5 +1,7 @@
 """Recipes resolve strictly: what is misspelt is refused, what is set wins."""
 
+from dataclasses import replace
+
 import pytest
 
 from sanum.core.errors import ConfigError
@@ -91,3 +93,13 @@ def test_a_faulty_recipe_file_is_refused(tmp_path, text, message):
 def test_a_missing_recipe_file_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"none\.toml: can't be read"):
         resolve_recipe(str(tmp_path / "none.toml"), {})
+
+
+def test_a_dotted_setting_changes_one_entry_of_a_table_and_keeps_the_others():
+    plain, changed = (
+        resolve_recipe("restore-slices", given).config for given in ({}, {"lesions.bright": 0.5})
+    )
+    assert changed.lesions.bright == 0.5
+    assert replace(changed.lesions, bright=plain.lesions.bright) == plain.lesions
+    with pytest.raises(ConfigError, match="did you mean 'bright'"):
+        resolve_recipe("restore-slices", {"lesions.brigt": 0.5})

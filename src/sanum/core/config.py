@@ -73,6 +73,19 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
 
 
+def overlaid(base: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings over others; a name with dots, `lesions.bright`, changes one setting of a table and keeps its others."""
+    result = dict(base)
+    for name, value in settings.items():
+        table, dot, inner = name.partition(".")
+        if dot:
+            kept = result.get(table, {})
+            result[table] = overlaid(kept if isinstance(kept, Mapping) else {}, {inner: value})
+        else:
+            result[table] = value
+    return result
+
+
 def parse_settings(settings: typing.Iterable[str]) -> dict[str, Any]:
     """Turn command-line settings `key=value` into values, each read as TOML, else as text.
 

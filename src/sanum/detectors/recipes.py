@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sanum.core.config import did_you_mean, from_dict, read_toml
+from sanum.core.config import did_you_mean, from_dict, overlaid, read_toml
 from sanum.core.errors import ConfigError
 from sanum.core.records import Summary
 from sanum.detectors import detector_class
@@ -216,7 +216,7 @@ def resolve_recipe(name: str, overrides: Mapping[str, Any]) -> Plan:
 
     Args:
         name: one of `RECIPES`, or the path of a TOML file with the keys of `RecipeFile`.
-        overrides: settings of the detector's config; they win over the recipe's.
+        overrides: settings of the detector's config, see `overlaid`; they win over the recipe's.
 
     Raises:
         ConfigError: unknown recipe, unknown or impossible setting, unreadable file.
@@ -224,10 +224,10 @@ def resolve_recipe(name: str, overrides: Mapping[str, Any]) -> Plan:
     base, settings = name, dict(overrides)
     if name.endswith(".toml"):
         file = from_dict(RecipeFile, read_toml(Path(name)), name)
-        base, settings = file.recipe, {**file.config, **overrides}
+        base, settings = file.recipe, overlaid(file.config, overrides)
     if base not in RECIPES:
         raise ConfigError(f"unknown recipe {base!r}; {did_you_mean(base, RECIPES)}, or give a .toml file")
     recipe = RECIPES[base]
     kind = detector_class(recipe.detector).Config
-    config = from_dict(kind, {**recipe.config, **settings}, f"recipe {name}")
+    config = from_dict(kind, overlaid(recipe.config, settings), f"recipe {name}")
     return Plan(Path(name).stem, recipe.detector, config, recipe.summary)

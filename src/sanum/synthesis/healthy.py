@@ -102,7 +102,7 @@ def recontrasted(stacks: Tensor, variety: Variety, draws: Draws) -> Tensor:
 
 
 def of_another_sequence(stacks: Tensor, variety: Variety, draws: Draws) -> Tensor:
-    """Fluid, grey and white matter of some stacks at levels drawn alone, whatever their order (SynthSeg, Billot et al. 2023).
+    """Fluid, grey and white matter of some stacks at levels of any order (in the manner of SynthSeg, Billot et al. 2023).
 
     The stacks are T1w, where intensity tells tissues apart; lesions are planted after this, not before.
     """
