@@ -56,7 +56,7 @@ def later(default: T) -> T:
 
 def config_sha256(config: Any) -> str:
     """Identity of a config: SHA-256 over its canonical JSON with its class name."""
-    return json_sha256({"kind": type(config).__name__, **_identity(config)})
+    return json_sha256({"kind": type(config).__name__, **identity_of(config)})
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -120,13 +120,13 @@ def _plain(value: Any) -> Any:
     return msgspec.to_builtins(value)
 
 
-def _identity(config: Any) -> dict[str, Any]:
-    """As `to_dict`, without later fields at their default, at any depth."""
+def identity_of(config: Any) -> dict[str, Any]:
+    """As `to_dict`, without `later` fields at their default, at any depth: the same however many fields are gained."""
     kept = {}
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
         if not (field.metadata.get(_LATER) and value == field.default):
-            kept[field.name] = _identity(value) if dataclasses.is_dataclass(value) else _plain(value)
+            kept[field.name] = identity_of(value) if dataclasses.is_dataclass(value) else _plain(value)
     return kept
 
 

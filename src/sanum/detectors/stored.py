@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sanum.core.config import from_dict, to_dict
+from sanum.core.config import from_dict, identity_of, to_dict
 from sanum.core.errors import ConfigError, ModelFileError
 from sanum.core.header import read_header
 from sanum.core.records import Prepared
@@ -115,7 +115,8 @@ def read_detector(path: Path) -> Stored:
 
 def nested(detector: Detector, prefix: str) -> State:
     """A fitted detector as part of another's state."""
-    about = json.dumps(describe(detector), sort_keys=True).encode()
+    described = {**describe(detector), "config": identity_of(detector.config)}
+    about = json.dumps(described, sort_keys=True).encode()
     arrays = {prefix + name: array for name, array in detector.state().items()}
     return {prefix + ABOUT: np.frombuffer(about, np.uint8).copy(), **arrays}
 
