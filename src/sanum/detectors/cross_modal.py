@@ -15,9 +15,9 @@ from sanum.core.config import config_sha256
 from sanum.core.errors import ModelFileError
 from sanum.core.records import AnomalyMap, Prepared
 from sanum.detectors.base import Detector, State
-from sanum.detectors.pair_judge import JudgeSettings, PairJudge
+from sanum.detectors.pair_judge import MISPAIRED, JudgeSettings, PairJudge
 from sanum.detectors.pair_scores import PairScores, pooled_latents, score_kind, scores_of
-from sanum.detectors.surprise import fused, healthy_table, surprise
+from sanum.detectors.surprise import fused, healthy_table, slice_table, surprise
 from sanum.nets.averaged import Averaged
 from sanum.nets.cross_modal import CrossModal, CrossModalConfig
 from sanum.synthesis.healthy import Variety
@@ -214,8 +214,10 @@ class CrossModalDetector(Detector):
             values: dict[str, list[NDArray[np.float32]]] = {}
             for case in cases:
                 for name, found in self._raw(_alone(case, mode)).items():
-                    values.setdefault(name, []).append(found[case.mask])
-            tables[mode] = {name: healthy_table(np.concatenate(found)) for name, found in values.items()}
+                    whole = score_kind(name) == MISPAIRED
+                    taken = _of_slices(found, case) if whole else found[case.mask]
+                    values.setdefault(name, []).append(taken)
+            tables[mode] = {name: _table(name, np.concatenate(found)) for name, found in values.items()}
         self.tables_ = tables
 
     def _raw(self, case: Prepared) -> dict[str, NDArray[np.float32]]:
@@ -240,6 +242,17 @@ class CrossModalDetector(Detector):
         if self.net_ is None:
             raise self._not_fitted()
         return self.net_
+
+
+def _table(name: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    return slice_table(values) if score_kind(name) == MISPAIRED else healthy_table(values)
+
+
+def _of_slices(found: NDArray[np.float32], case: Prepared) -> NDArray[np.float32]:
+    """The one value of each slice that shows anything, of a score that is even over a slice."""
+    i, j, k = np.nonzero(case.mask)
+    _, first = np.unique(k, return_index=True)
+    return found[i[first], j[first], k[first]]
 
 
 def _alone(case: Prepared, mode: str) -> Prepared:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 DECADES = np.linspace(0.0, 4.0, 33)
 """Surprises (−log10 of the healthy tail) at which a table keeps the healthy value."""
 
-SLOW = 4.0
+SLOW = 1.0
 """Decades over which the surprise beyond the table first halves its pace: a healthy tail says little about far values."""
 
 TAIL = 2.0
@@ -25,6 +25,20 @@ def healthy_table(values: NDArray[np.floating]) -> NDArray[np.float32]:
     """Healthy values (33,) at `DECADES`: 10^-d of them lie above the value at d."""
     table = np.quantile(values.astype(np.float64), 1.0 - 10.0**-DECADES)
     return np.maximum.accumulate(table).astype(np.float32)
+
+
+def slice_table(values: NDArray[np.floating]) -> NDArray[np.float32]:
+    """The same for a score that a slice has one of, when the slices are too few for a tail of their own.
+
+    Quantiles of Student's t, as the next of n normal values is distributed; one value alone gives no spread.
+    """
+    from scipy.stats import t
+
+    count = values.size
+    spread = float(values.std(ddof=1)) * np.sqrt(1.0 + 1.0 / count) if count > 1 else 1.0
+    lower = np.minimum(1.0 - 10.0**-DECADES, 1.0 - 1e-9)
+    quantiles = t.ppf(np.maximum(lower, 1e-4), max(count - 1, 1))
+    return (float(values.mean()) + max(spread, LEAST_SLOPE) * quantiles).astype(np.float32)
 
 
 def surprise(values: NDArray[np.floating], table: NDArray[np.floating]) -> NDArray[np.float32]:
