@@ -2,34 +2,36 @@
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
-from sanum.detectors.surprise import fused, healthy_table, slice_table, surprise
+from sanum.detectors.surprise import fused, slice_table, surprise, tops_of_slices
 
 
 @pytest.fixture(scope="module")
 def table():
-    return healthy_table(np.random.default_rng(0).exponential(size=200_000))
+    return slice_table(np.random.default_rng(0).standard_normal(20_000))
 
 
 @pytest.mark.parametrize("decades", [0.5, 1.0, 2.0, 3.0])
-def test_a_value_that_one_in_ten_to_the_d_exceeds_is_d_decades_surprising(table, decades):
-    value = np.array([decades * np.log(10.0)])
-    assert float(surprise(value, table)[0]) == pytest.approx(decades, abs=0.06)
+def test_a_value_that_one_slice_in_ten_to_the_d_exceeds_is_d_decades_surprising(table, decades):
+    value = np.array([norm.isf(10.0**-decades)])
+    assert float(surprise(value, table)[0]) == pytest.approx(decades, abs=0.1)
 
 
-def test_beyond_the_healthy_voxels_the_tail_goes_on_ever_slower(table):
-    near, far, further = surprise(np.array([6, 60, 114]) * np.log(10.0), table)
+def test_beyond_the_healthy_slices_the_tail_goes_on_ever_slower(table):
+    near, far, further = surprise(np.array([4.5, 45.0, 85.5]), table)
     assert 4.4 < near < 6.5 < far < further
     assert further - far < far - near
 
 
-def test_the_commonest_value_is_no_surprise():
-    table = healthy_table(np.r_[np.zeros(900), np.linspace(0.1, 1.0, 100)])
-    assert surprise(np.zeros(3), table).tolist() == [0.0, 0.0, 0.0]
+def test_far_below_the_healthy_tops_the_order_of_places_stays(table):
+    found = surprise(np.array([-4.0, -3.0, -1.0, 0.0]), table)
+    assert (np.diff(found) > 0).all()
+    assert found[0] < 0.1
 
 
 def test_a_flat_healthy_score_still_gives_finite_surprise():
-    table = healthy_table(np.full(50, 0.3))
+    table = slice_table(np.full(50, 0.3))
     assert np.isfinite(surprise(np.array([0.0, 0.3, 1.0]), table)).all()
 
 
@@ -51,3 +53,11 @@ def test_few_slices_give_a_tail_wider_than_their_own():
     assert float(surprise(values.max(keepdims=True), table)[0]) < 2.0
     assert 2.0 < float(surprise(np.array([5.0]), table)[0]) < 6.0
     assert np.isfinite(slice_table(np.array([0.3]))).all()
+
+
+def test_a_slice_has_one_top_and_an_empty_one_none():
+    values = np.zeros((20, 20, 3), np.float32)
+    mask = np.ones(values.shape, bool)
+    mask[..., 2] = False
+    values[3, 4, 0], values[5, 5:7, 1] = 8.0, [6.0, 4.0]
+    assert tops_of_slices(values, mask).tolist() == [4.0, 5.0]

@@ -11,6 +11,7 @@ from sanum.core.records import Rule
 from sanum.model import load, save
 from sanum.prepare.presets import Slices, preparation_sha256
 from sanum.prepare.store import Store
+from sanum.synthesis.cross_modal import plant_cross
 from sanum.workflow.disagreement import with_modalities
 from sanum.workflow.fit import calibrate, fit
 from sanum.workflow.pairs import PairOptions, evaluate_pairs
@@ -24,10 +25,12 @@ KINDS = ("bleed-on-CT", "metal-on-MR", "left-right-swap")
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     made = Store.create(tmp_path_factory.mktemp("pairs") / "store", HOW)
-    splits = ["train"] * 6 + ["calibration"] * 4 + ["test"] * 4
+    splits = ["train"] * 6 + ["calibration"] * 4 + ["test"] * 5
     for number, split in enumerate(splits):
         case = replace(pair_case(number), preparation=preparation_sha256(HOW))
-        label = "unknown" if number == len(splits) - 1 else "healthy"
+        label = {len(splits) - 1: "unknown", len(splits) - 2: "lesion"}.get(number, "healthy")
+        if label == "lesion":
+            case = plant_cross(case, "metal-on-MR", "T1w", size=300.0)
         fields = dict.fromkeys(("site", "age", "sex", "seconds"), "")
         made.write(
             case, {"case": case.case, "subject": case.subject, "label": label, "split": split, **fields}
@@ -55,13 +58,15 @@ def result(store, model_path, tmp_path_factory):
 
 def test_each_kind_has_a_row_for_each_score_of_each_model(result):
     found, _ = result
-    assert {row.kind for row in found.rows} == {*KINDS, "re-paired", "not known to be healthy"}
+    assert {row.kind for row in found.rows} == {*KINDS, "re-paired", "not known to be healthy", "lesion"}
     scores = {row.score for row in found.rows if row.kind == "bleed-on-CT"}
     assert {
         "pair",
         "pair / CT: at odds",
         "pair / pair: mispaired",
         "pair / latent isolation forest",
+        "pair / CT alone",
+        "pair / T1w alone",
     } <= scores
     assert {"classic", "classic / CT: own", "classic / latent distance"} <= scores
 
@@ -72,6 +77,7 @@ def test_a_lesion_has_pixels_to_find_and_a_whole_modality_has_none(result):
     assert by_kind["bleed-on-CT"].precision is not None
     assert by_kind["bleed-on-CT"].named_right is not None
     assert by_kind["left-right-swap"].precision is None
+    assert by_kind["lesion"].precision is not None
 
 
 def test_false_alarms_are_counted_at_the_level_the_calibration_supports(result):

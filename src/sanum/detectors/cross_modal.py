@@ -15,9 +15,9 @@ from sanum.core.config import config_sha256
 from sanum.core.errors import ModelFileError
 from sanum.core.records import AnomalyMap, Prepared
 from sanum.detectors.base import Detector, State
-from sanum.detectors.pair_judge import MISPAIRED, JudgeSettings, PairJudge
+from sanum.detectors.pair_judge import JudgeSettings, PairJudge
 from sanum.detectors.pair_scores import PairScores, pooled_latents, score_kind, scores_of
-from sanum.detectors.surprise import fused, healthy_table, slice_table, surprise
+from sanum.detectors.surprise import fused, slice_table, surprise, tops_of_slices
 from sanum.nets.averaged import Averaged
 from sanum.nets.cross_modal import CrossModal, CrossModalConfig
 from sanum.synthesis.healthy import Variety
@@ -55,7 +55,7 @@ class Config:
         batch: pairs a training step; scoring takes slice by slice.
         learning_rate: of Adam, falling along half a cosine.
         validation_share: part of the training subjects whose synthetic faults choose the epoch that is kept, and
-            whose healthy voxels each score is measured against.
+            whose healthy slices each score is measured against.
         faults: what is planted.
         healthy: how healthy pairs are varied.
         smoothing_mm: standard deviation of a Gaussian over each score, in mm (pixels in an image).
@@ -67,15 +67,15 @@ class Config:
     latents: int = 16
     windows: Mapping[str, float] = field(default_factory=lambda: {"CT": 0.1})
     misregistration: float = 1.0
-    epochs: int = 12
+    epochs: int = 40
     batch: int = 8
     learning_rate: float = 2e-3
     validation_share: float = 0.1
     faults: Faults = field(default_factory=Faults)
     healthy: Variety = field(default_factory=lambda: Variety(turn=0.08, scale=0.08, shift=0.02, noise=0.04))
-    smoothing_mm: float = 4.0
+    smoothing_mm: float = 3.0
     weights: Mapping[str, float] = field(
-        default_factory=lambda: {"at odds": 1.0, "mispaired": 1.0, "cross": 0.1, "own": 0.05, "latent": 0.05}
+        default_factory=lambda: {"at odds": 1.0, "mispaired": 1.0, "cross": 0.02, "own": 0.02, "latent": 0.02}
     )
 
     def __post_init__(self) -> None:
@@ -211,13 +211,11 @@ class CrossModalDetector(Detector):
         self.scores_ = PairScores.learn(self._fitted(), cases, training)
         tables: dict[str, dict[str, NDArray[np.float32]]] = {}
         for mode in self._modes():
-            values: dict[str, list[NDArray[np.float32]]] = {}
+            values: dict[str, list[NDArray[np.float64]]] = {}
             for case in cases:
                 for name, found in self._raw(_alone(case, mode)).items():
-                    whole = score_kind(name) == MISPAIRED
-                    taken = _of_slices(found, case) if whole else found[case.mask]
-                    values.setdefault(name, []).append(taken)
-            tables[mode] = {name: _table(name, np.concatenate(found)) for name, found in values.items()}
+                    values.setdefault(name, []).append(tops_of_slices(found, case.mask))
+            tables[mode] = {name: slice_table(np.concatenate(tops)) for name, tops in values.items()}
         self.tables_ = tables
 
     def _raw(self, case: Prepared) -> dict[str, NDArray[np.float32]]:
@@ -242,17 +240,6 @@ class CrossModalDetector(Detector):
         if self.net_ is None:
             raise self._not_fitted()
         return self.net_
-
-
-def _table(name: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
-    return slice_table(values) if score_kind(name) == MISPAIRED else healthy_table(values)
-
-
-def _of_slices(found: NDArray[np.float32], case: Prepared) -> NDArray[np.float32]:
-    """The one value of each slice that shows anything, of a score that is even over a slice."""
-    i, j, k = np.nonzero(case.mask)
-    _, first = np.unique(k, return_index=True)
-    return found[i[first], j[first], k[first]]
 
 
 def _alone(case: Prepared, mode: str) -> Prepared:

@@ -42,9 +42,11 @@ class JudgeSettings:
         boost: of its trees.
     """
 
-    rounds: int = 3
+    rounds: int = 4
     batch: int = 16
-    boost: BoostSettings = field(default_factory=BoostSettings)
+    boost: BoostSettings = field(
+        default_factory=lambda: BoostSettings(trees=200, leaves=24, learning_rate=0.1)
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,14 +93,15 @@ class PairJudge:
         return cls(trees)
 
     def log_odds(self, net: CrossModal, images: Tensor, present: Tensor, mode: str) -> dict[str, Tensor]:
-        """Answers (N, H, W) by modality, and `MISPAIRED` where there is a pair."""
-        features = features_of(net, images, present)
-        count, width, *coarse = features.shape
-        flat = np.ascontiguousarray(features.permute(0, 2, 3, 1).reshape(-1, width).numpy())
+        """Answers (N, H, W) by modality, and `MISPAIRED` where there is a pair; outside the head those of no tree."""
+        features = features_of(net, images, present).permute(0, 2, 3, 1).numpy()
+        shown = functional.max_pool2d(images.amax(1, keepdim=True), BLOCK, ceil_mode=True)[:, 0].numpy() > 0.0
+        inside = np.ascontiguousarray(features[shown])
         found = {}
         for name, trees in self.trees[mode].items():
-            values = torch.from_numpy(trees.log_odds(flat)).view(count, 1, *coarse)
-            found[name] = _enlarged(values, (images.shape[2], images.shape[3]))
+            values = np.full(shown.shape, trees.start, np.float32)
+            values[shown] = trees.log_odds(inside)
+            found[name] = _enlarged(torch.from_numpy(values)[:, None], (images.shape[2], images.shape[3]))
         return found
 
     def arrays(self) -> dict[str, NDArray[Any]]:

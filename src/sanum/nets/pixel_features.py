@@ -12,13 +12,17 @@ BLOCK = 2
 OCTAVES = 4
 """Neighbourhoods of 2, 4, 8 and 16 blocks; each doubles the one before."""
 
+BESIDE = ((2, 4), (3, 8))
+"""Neighbourhoods (doublings) that are also looked at so many blocks away."""
+
 
 def pixel_features(views: Tensor, maps: Tensor, places: Tensor) -> Tensor:
     """Features (N, F, H/2, W/2), sides rounded up.
 
-    Of every channel: its value, its means over growing neighbourhoods, and two differences of these. Of a view
-    besides: its spread within two neighbourhoods, its difference from the mirror image along H at two scales, and
-    its place within the values of its own slice, in standard deviations. And the position.
+    Of every channel, and of the head's outline: its value, its means over growing neighbourhoods, and three differences
+    of these. Of a view besides: its spread within three neighbourhoods, its difference from the mirror image along H at
+    three scales, its place within the values of its own slice, in standard deviations, and what lies some way off in
+    four directions. And the position.
 
     Args:
         views: channels that show tissue, (N, V, H, W), 0 outside the head.
@@ -28,17 +32,29 @@ def pixel_features(views: Tensor, maps: Tensor, places: Tensor) -> Tensor:
     views, maps, places = (
         functional.avg_pool2d(part, BLOCK, ceil_mode=True) for part in (views, maps, places)
     )
-    every, shown = torch.cat([views, maps], dim=1), views.shape[1]
-    means, squares = _means(every), _means(views.square())
-    contrasts = [means[1] - means[3], means[2] - means[4]]
-    spreads = [(squares[n] - means[n][:, :shown].square()).clamp_min(0.0).sqrt() for n in (2, 3)]
-    mirrored = [part - part.flip(2) for part in (means[1][:, :shown], means[3][:, :shown])]
     inside = (views.amax(1, keepdim=True) > 0).float()
+    every, shown = torch.cat([views, maps, inside], dim=1), views.shape[1]
+    means, squares = _means(every), _means(views.square())
+    own = [part[:, :shown] for part in means]
+    contrasts = [means[n] - means[n + 2] for n in (0, 1, 2)]
+    spreads = [(squares[n] - own[n].square()).clamp_min(0.0).sqrt() for n in (1, 2, 3)]
+    mirrored = [own[n] - own[n].flip(2) for n in (1, 2, 3)]
     size = inside.sum((2, 3), keepdim=True).clamp_min(1.0)
     middle = (views * inside).sum((2, 3), keepdim=True) / size
     wide = (((views - middle) * inside).square().sum((2, 3), keepdim=True) / size).sqrt().clamp_min(1e-3)
-    ranked = [(part[:, :shown] - middle) / wide for part in (means[1], means[2])]
-    return torch.cat([*means, *contrasts, *spreads, *mirrored, *ranked, places], dim=1)
+    ranked = [(own[n] - middle) / wide for n in (1, 2)]
+    beside = [
+        _from(own[scale], way, axis) for scale, step in BESIDE for axis in (2, 3) for way in (-step, step)
+    ]
+    return torch.cat([*means, *contrasts, *spreads, *mirrored, *ranked, *beside, places], dim=1)
+
+
+def _from(channels: Tensor, way: int, axis: int) -> Tensor:
+    """What lies `way` blocks further along an axis; 0 beyond the slice."""
+    steps = min(abs(way), channels.shape[axis])
+    kept = channels.narrow(axis, steps if way > 0 else 0, channels.shape[axis] - steps)
+    beyond = torch.zeros_like(channels.narrow(axis, 0, steps))
+    return torch.cat([kept, beyond] if way > 0 else [beyond, kept], dim=axis)
 
 
 def _means(channels: Tensor) -> list[Tensor]:

@@ -7,12 +7,23 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from sanum.synthesis.draws import Draws, spread
-from sanum.synthesis.kinds import TRAINING_PAINTS, TRAINING_SHAPES
+from sanum.synthesis.kinds import TRAINING_SHAPES
 from sanum.synthesis.paints import Brush
 from sanum.synthesis.plant import BRIGHTEST, dealt, radius_of
 from sanum.synthesis.shapes import cut
+from sanum.synthesis.side_paints import PAIR_PAINTS, one_tissue
+
+UNSEEN = 0.06
+"""Change, as a share of the full range or of the narrow window it is painted in, that no one can be asked to see."""
+
+DEEP = 0.06
+"""Depth below the outline, as a share of the longer side of the slice, at which a deep lesion begins."""
+
+FEWEST = 12.0
+"""Voxels of one tissue below which a lesion takes all tissues."""
 
 LIKEST = 3
 """A foreign slice is one of so many whose outline is likest: an outline alone shall not give it away."""
@@ -32,17 +43,21 @@ class Faults:
         bright: share of the lesions brighter than their surroundings, drawn for each modality.
         mildest: least severity, 0 to 1.
         narrow: share of the lesions whose contrast is drawn within the narrow window of a modality that has one.
+        single: share of the lesions that take one tissue only, drawn for each modality.
+        deep: share of the lesions that lie well below the head's outline.
     """
 
-    healthy: float = 0.25
+    healthy: float = 0.15
     both: float = 0.2
     foreign: float = 0.2
     missing: float = 0.1
     smallest: float = 0.0025
     largest: float = 0.15
     bright: float = 0.5
-    mildest: float = 0.1
+    mildest: float = 0.3
     narrow: float = 0.6
+    single: float = 0.25
+    deep: float = 0.7
 
 
 def plant_one_sided(
@@ -59,33 +74,36 @@ def plant_one_sided(
         draws: source of randomness.
 
     Returns:
-        Stacks with lesions, and where each modality shows one (N, C, K, I, J) in {0, 1}.
+        Stacks with lesions, and where each modality shows one to a careful eye (N, C, K, I, J) in {0, 1}.
     """
     count, channels = healthy.shape[:2]
     voxels = draws.log_uniform(faults.smallest, faults.largest, count) * brain.flatten(1).sum(1)
     radius, edge = radius_of(voxels, brain), draws.log_uniform(0.05, 0.8, count)
     ill = (~draws.chance(faults.healthy, count)) & (voxels >= 1.0)
+    room = _room(brain, draws.chance(faults.deep, count))
     soft, lesion = torch.zeros_like(brain), torch.zeros_like(brain)
     for (shape, _), rows in zip(TRAINING_SHAPES, dealt(TRAINING_SHAPES, ill, draws), strict=True):
         if len(rows):
-            level = shape(brain[rows], radius[rows], draws)
-            soft[rows], lesion[rows] = cut(level, brain[rows], voxels[rows], edge[rows])
+            level = shape(room[rows], radius[rows], draws)
+            soft[rows], lesion[rows] = cut(level, room[rows], voxels[rows], edge[rows])
     severity = draws.uniform(faults.mildest, 1.0, count)
     chosen = draws.choose(torch.ones(channels, device=healthy.device), count)
     shown = draws.chance(faults.both, count)[:, None] | (
         chosen[:, None] == torch.arange(channels, device=healthy.device)
     )
-    diseased = healthy.clone()
+    diseased, planted = healthy.clone(), torch.zeros_like(healthy)
     for channel, width in enumerate(windows):
+        here = slice(channel, channel + 1)
         sign = torch.where(draws.chance(faults.bright, count, 1), 1.0, -1.0)
         narrow = draws.chance(faults.narrow, count) & torch.tensor(width > 0.0, device=healthy.device)
+        part = soft * _share(healthy[:, here], soft, lesion, draws.chance(faults.single, count), draws)
         for rows, zero, unit in _spaces(shown[:, channel] & ill, narrow, levels[:, channel], width):
-            tissue = (healthy[:, channel : channel + 1] - spread(zero)) / unit
-            brush = Brush(draws, sign, severity, tissue)
-            painted = _painted(tissue, soft, rows, brush)
-            diseased[rows, channel : channel + 1] = painted[rows] * unit + spread(zero)[rows]
-    planted = lesion * shown[:, :, None, None, None]
-    return diseased.clamp(0.0, BRIGHTEST) * brain, planted
+            tissue = (healthy[:, here] - spread(zero)) / unit
+            painted = _painted(tissue, part, rows, Brush(draws, sign, severity, tissue))
+            changed = (painted[rows] * unit + spread(zero)[rows]).clamp(0.0, BRIGHTEST) * brain[rows]
+            seen = (changed - healthy[rows, here]).abs() > UNSEEN * unit
+            diseased[rows, here], planted[rows, here] = changed, lesion[rows] * seen
+    return diseased, planted
 
 
 def mispair(pairs: Tensor, share: float, draws: Draws) -> tuple[Tensor, Tensor]:
@@ -128,10 +146,26 @@ def _spaces(
         yield narrow_rows, levels - 0.5 * width, width
 
 
+def _room(brain: Tensor, deep: Tensor) -> Tensor:
+    """Where each lesion may lie (N, 1, K, I, J): anywhere, or below the outline where that leaves half of the head."""
+    width = 2 * round(DEEP * max(brain.shape[-2:])) + 1
+    slices = functional.pad(1.0 - brain.flatten(0, 2)[:, None], [width // 2] * 4, value=1.0)
+    inner = 1.0 - functional.max_pool2d(slices, width, 1).view_as(brain)
+    enough = inner.flatten(1).sum(1) > 0.5 * brain.flatten(1).sum(1)
+    return torch.where(spread(deep & enough), inner, brain)
+
+
+def _share(images: Tensor, soft: Tensor, lesion: Tensor, single: Tensor, draws: Draws) -> Tensor:
+    """Share of each voxel that is painted: all, or that of one tissue where the lesion holds enough of it."""
+    share = one_tissue(images, soft, lesion, draws)
+    enough = single & ((share * lesion).flatten(1).sum(1) >= FEWEST)
+    return torch.where(spread(enough), share, 1.0)
+
+
 def _painted(tissue: Tensor, soft: Tensor, rows: Tensor, brush: Brush) -> Tensor:
     painted = tissue.clone()
     ill = torch.zeros(len(tissue), dtype=torch.bool, device=tissue.device).index_fill(0, rows, True)
-    for (paint, _), some in zip(TRAINING_PAINTS, dealt(TRAINING_PAINTS, ill, brush.draws), strict=True):
+    for (paint, _), some in zip(PAIR_PAINTS, dealt(PAIR_PAINTS, ill, brush.draws), strict=True):
         if len(some):
             painted[some] = paint(tissue[some], soft[some], brush.part(some))
     return painted

@@ -8,7 +8,6 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,32 +15,22 @@ from numpy.typing import NDArray
 from sanum.calibrate.rules import decide, smallest_level
 from sanum.core.errors import CohortError, ConfigError
 from sanum.core.files import write_json, write_text
-from sanum.core.records import AnomalyMap, Prepared, Rule, Summary
+from sanum.core.records import Prepared, Rule
 from sanum.evaluate.faults import HEALTHY, FaultRow, Judged, fault_rows
-from sanum.evaluate.metrics import average_precision
 from sanum.evaluate.rates import Rate, rate
 from sanum.model import Model, load
 from sanum.prepare.store import ManifestRow, Store
 from sanum.synthesis.cross_modal import CROSS_KINDS, CrossKind, plant_cross, sides_of
-from sanum.workflow.disagreement import FUSED, with_modalities
 from sanum.workflow.evaluation_files import plain
-from sanum.workflow.fit import model_summary, person
+from sanum.workflow.fit import person
 from sanum.workflow.leaks import check_test_split
+from sanum.workflow.pair_opinion import Judge, merged
 
-if TYPE_CHECKING:
-    from sklearn.ensemble import IsolationForest
-
-PART_SUMMARY = Summary("top", 0.005)
-"""How the map of a single score becomes a case's score."""
-
-REPAIRED, DOUBTFUL = "re-paired", "not known to be healthy"
-"""Kinds beside the planted ones: a modality of any other subject, and test cases that no one labelled healthy."""
+REPAIRED, DOUBTFUL, LESION = "re-paired", "not known to be healthy", "lesion"
+"""Kinds beside the planted ones: a modality of any other subject, and test cases that no one labelled, or as ill."""
 
 LIKEST = 5
 """A foreign slice is one of so many other subjects' whose outlines are likest."""
-
-CONTAMINATION = 0.05
-"""Of the isolation forest over healthy latents."""
 
 
 @dataclass(frozen=True)
@@ -91,67 +80,6 @@ class PairEvaluation:
         return said
 
 
-@runtime_checkable
-class HasLatents(Protocol):
-    """A detector that can say where a case lies among healthy ones."""
-
-    @property
-    def healthy_latents(self) -> NDArray[np.float32]:
-        """(n, D) of healthy slices."""
-        ...
-
-    def latents(self, case: Prepared) -> NDArray[np.float32]:
-        """(K', D) of a case's slices."""
-        ...
-
-
-class Judge:
-    """One model's scores of a case.
-
-    Args:
-        model: fitted, of all modalities of the store or some.
-        name: how its scores are called.
-    """
-
-    def __init__(self, model: Model, name: str) -> None:
-        self.model, self.name = model, name
-        self._summary = model_summary(model)
-        detector = model.detector
-        self._forest = _forest(detector.healthy_latents) if isinstance(detector, HasLatents) else None
-
-    def scores(self, case: Prepared) -> tuple[AnomalyMap, dict[str, float]]:
-        """The map, and the case's score by every name; the model's own comes first."""
-        seen = with_modalities(case, self.model.detector.modalities)
-        found = self.model.detector.score(seen)
-        scores = {self.name: found.summary(self._summary)}
-        for name, values in found.parts.items():
-            scores[f"{self.name} / {name}"] = replace(found, values=values, parts={}).summary(PART_SUMMARY)
-        if self._forest is not None and isinstance(self.model.detector, HasLatents):
-            latents = self.model.detector.latents(seen)
-            scores[f"{self.name} / latent isolation forest"] = float(
-                -self._forest.score_samples(latents).min()
-            )
-            if len(seen.modalities) > 1 and latents.shape[1] % 2 == 0:
-                one, other = np.split(latents, 2, axis=1)
-                scores[f"{self.name} / latent distance"] = float(np.linalg.norm(one - other, axis=1).max())
-        return found, scores
-
-    def judged(self, case: Prepared, row: ManifestRow, kind: str, side: str = "") -> Judged:
-        """All about one case."""
-        found, scores = self.scores(case)
-        partial = case.lesion is not None and 0 < case.lesion.sum() < case.mask.sum()
-        precision: dict[str, float] = {}
-        if partial and case.lesion is not None:
-            marked = case.lesion[case.mask]
-            precision[self.name] = average_precision(found.values[case.mask], marked)
-            for name, values in found.parts.items():
-                if np.ptp(values[case.mask]) > 0:
-                    precision[f"{self.name} / {name}"] = average_precision(values[case.mask], marked)
-        prevalence = float(case.lesion[case.mask].mean()) if case.lesion is not None else 0.0
-        named = most_at_odds(found, case.lesion) if partial and case.lesion is not None else ""
-        return Judged(case.case, row.subject, kind, scores, precision, prevalence, named, side)
-
-
 def evaluate_pairs(
     model_path: Path,
     prepared: Path,
@@ -188,12 +116,13 @@ def evaluate_pairs(
     judged: list[Judged] = []
     for number, row in enumerate(healthy):
         for case, kind, side in _spoilt(store, healthy, outlines, number, how):
-            judged.append(_merged([judge.judged(case, row, kind, side) for judge in judges]))
+            judged.append(merged([judge.judged(case, row, kind, side) for judge in judges]))
         on_done(row.case)
-    for row in spread([row for row in rows if row.label == "unknown"], how.cases):
-        case = store.load(row.case)
-        judged.append(_merged([judge.judged(case, row, DOUBTFUL) for judge in judges]))
-        on_done(row.case)
+    for label, kind in (("unknown", DOUBTFUL), ("lesion", LESION)):
+        for row in spread([row for row in rows if row.label == label], how.cases):
+            case = store.load(row.case)
+            judged.append(merged([judge.judged(case, row, kind) for judge in judges]))
+            on_done(row.case)
     alarms = _false_alarms(judges, judged, healthy, how.level)
     facts: dict[str, str | float | int] = {
         "model": models[0].name,
@@ -214,16 +143,6 @@ def spread(rows: Sequence[ManifestRow], most: int) -> list[ManifestRow]:
     """At most so many rows, evenly taken from all."""
     places = np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(int)
     return [rows[place] for place in np.unique(places)]
-
-
-def most_at_odds(found: AnomalyMap, where: NDArray[np.bool_]) -> str:
-    """The modality whose own scores are most surprising in a place; "" where the map has no parts by modality."""
-    means = {
-        name.removesuffix(FUSED): float(np.nanmean(values[where]))
-        for name, values in found.parts.items()
-        if name.endswith(FUSED)
-    }
-    return max(means, key=lambda name: means[name]) if means else ""
 
 
 def _spoilt(
@@ -274,13 +193,6 @@ def _check_models(models: Sequence[Model], store: Store) -> None:
     del store
 
 
-def _merged(of_models: Sequence[Judged]) -> Judged:
-    first = of_models[0]
-    scores = {name: value for one in of_models for name, value in one.scores.items()}
-    precision = {name: value for one in of_models for name, value in one.precision.items()}
-    return replace(first, scores=scores, precision=precision)
-
-
 def _false_alarms(
     judges: Sequence[Judge], judged: Sequence[Judged], rows: Sequence[ManifestRow], level: float
 ) -> dict[str, Rate]:
@@ -296,12 +208,6 @@ def _false_alarms(
         flags = [decide(one.scores[judge.name], by_rule, who[one.case]).abnormal for one in healthy]
         found[f"{judge.name}, level {used:.3g}"] = rate(np.array(flags))
     return found
-
-
-def _forest(latents: NDArray[np.float32]) -> IsolationForest:
-    from sklearn.ensemble import IsolationForest
-
-    return IsolationForest(contamination=CONTAMINATION, random_state=0).fit(latents)
 
 
 def _write(result: PairEvaluation, judged: Sequence[Judged], out: Path) -> None:
