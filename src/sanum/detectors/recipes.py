@@ -137,15 +137,22 @@ RESTORE_VOLUME = Recipe(
 RESTORE_3D = Recipe(
     "restore-3d",
     {
-        "epochs": 160,
+        "epochs": 150,
         "learning_rate": 1.5e-3,
-        "lesions": {"healthy": 0.35, "smallest": 0.001, "largest": 0.1, "bright": 0.4, "number": 3},
+        "lesions": {
+            "healthy": 0.35,
+            "smallest": 0.001,
+            "largest": 0.1,
+            "bright": 0.4,
+            "mildest": 0.25,
+            "number": 3,
+        },
         "healthy": {
             "turn": 0.03,
             "scale": 0.05,
             "shift": 0.015,
-            "warp": 0.02,
-            "ageing": 0.4,
+            "warp": 0.05,
+            "ageing": 0.5,
             "widening": 1,
             "contrast": 0.09,
             "gamma": 0.08,
@@ -153,7 +160,6 @@ RESTORE_3D = Recipe(
             "noise": 0.03,
             "coarseness": 0.15,
         },
-        "location_prior": 0.1,
     },
     Summary("top", 0.002),
 )

@@ -237,7 +237,7 @@ class Restore(Detector):
                     chance = 0.5 * (chance + net(windows.flip(3))[0].sigmoid().flip(2))
                 values[..., which] = np.moveaxis(chance[:, 0].numpy(), 0, 2)
         if settings.sign != "any":
-            values *= _sign_weight(case, bright=settings.sign == "bright")
+            values *= sign_weight(case, bright=settings.sign == "bright")
         return smooth_within(values, case.mask, case.grid, settings.smoothing_mm)
 
     def _new_net(self) -> Restorer:
@@ -254,7 +254,7 @@ class Restore(Detector):
         return self.net_
 
 
-def _sign_weight(case: Prepared, *, bright: bool) -> Volume:
+def sign_weight(case: Prepared, *, bright: bool) -> Volume:
     """Logistic function of the robust z-score of smoothed brightness, or darkness; the mean over channels."""
     scores = []
     for voxels in case.voxels:

@@ -78,10 +78,11 @@ class Config(Teaching):
 
 
 class Restore3d(Detector):
-    """Probability of lesion from a network that sees a whole volume beside the healthy mean and spread at each place.
+    """How sure a network is of a lesion that sees a whole volume beside the healthy mean and spread at each place.
 
     The kin of `restore` (see there for sources) for volumes on one grid: form in 3D tells a sulcus from a hole, and the
-    atlas tells what is usual where. Weights are rounded to half precision when training ends, so that a file of half the
+    atlas tells what is usual where. With the chance p of a lesion the score is −ln(1 − p), which goes on rising where p
+    is as good as 1, so that the scores of cases do not pile up there. Weights are rounded to half precision when training ends, so that a file of half the
     size gives the same bits. Scoring runs in float32 on the CPU.
 
     Attributes:
@@ -126,12 +127,12 @@ class Restore3d(Detector):
             pupil, Lesson(plan, self._exercise), cases, schedule, seed=seed, run=run or Run()
         )
         self.net_ = pupil.cpu().result().half().float()
-        self.prior_ = learn_prior(cases, self._chance) if settings.location_prior > 0.0 else None
+        self.prior_ = learn_prior(cases, self._surprise) if settings.location_prior > 0.0 else None
         return self
 
     def score(self, case: Prepared) -> AnomalyMap:
-        """Probability of lesion at each voxel, smoothed and weighed by the prior."""
-        values = self._chance(case)
+        """−ln(1 − chance of lesion) at each voxel, 0 and up, smoothed and weighed by the prior."""
+        values = self._surprise(case)
         if self.prior_ is not None:
             values = over_prior(values, self.prior_, self.config.location_prior, case)
         return self._map(case, values)
@@ -170,13 +171,13 @@ class Restore3d(Detector):
         self.prior_ = arrays["prior"].astype(np.float32) if wanted else None
         return self
 
-    def _chance(self, case: Prepared) -> Volume:
+    def _surprise(self, case: Prepared) -> Volume:
         net, coarse = self._fitted(), self._seen(case)
         with torch.inference_mode():
-            chance = net(coarse)[0].sigmoid()
+            surprise = functional.softplus(net(coarse)[0])
             if self.config.flip:
-                chance = 0.5 * (chance + net(coarse.flip(3))[0].sigmoid().flip(3))
-        return smooth_within(self._fine(chance, case)[0], case.mask, case.grid, self.config.smoothing_mm)
+                surprise = 0.5 * (surprise + functional.softplus(net(coarse.flip(3))[0]).flip(3))
+        return smooth_within(self._fine(surprise, case)[0], case.mask, case.grid, self.config.smoothing_mm)
 
     def _seen(self, case: Prepared) -> Tensor:
         """The case as the network sees it, (1, C, K, I, J)."""

@@ -11,7 +11,15 @@ from torch.nn import functional
 
 from sanum.nets.averaged import Averaged
 from sanum.synthesis.draws import Draws
-from sanum.synthesis.healthy import Variety, aged, imaged, moved, of_another_sequence, recontrasted
+from sanum.synthesis.healthy import (
+    Variety,
+    aged,
+    imaged,
+    moved,
+    moved_whole,
+    of_another_sequence,
+    recontrasted,
+)
 from sanum.synthesis.plant import Mixture, plant_mixture
 
 VALIDATION_SEED = 20
@@ -60,7 +68,8 @@ class Exercise:
 @torch.no_grad()
 def set_exercise(stacks: Tensor, plan: LessonPlan, mixture: Mixture, draws: Draws) -> Exercise:
     """Make an exercise of healthy stacks (N, C, K, I, J), K > 2·context; every inner slice is a target."""
-    whole = set_whole(stacks, plan, mixture, draws)
+    healthy, brain = moved(stacks, brain_of(stacks), plan.healthy, draws)
+    whole = _diseased(healthy, brain, plan, mixture, draws)
     windows = whole.windows.unfold(2, 2 * plan.context + 1, 1).movedim(-1, 3)
     targets = slice(plan.context, stacks.shape[2] - plan.context)
     return Exercise(
@@ -71,9 +80,12 @@ def set_exercise(stacks: Tensor, plan: LessonPlan, mixture: Mixture, draws: Draw
 
 @torch.no_grad()
 def set_whole(stacks: Tensor, plan: LessonPlan, mixture: Mixture, draws: Draws) -> Exercise:
-    """Make an exercise whose windows are the whole stacks (N, C, K, I, J); its other parts have K as well."""
-    brain = brain_of(stacks)
-    healthy, brain = moved(stacks, brain, plan.healthy, draws)
+    """Make an exercise whose windows are whole volumes (N, C, K, I, J); its other parts have K as well."""
+    healthy, brain = moved_whole(stacks, brain_of(stacks), plan.healthy, draws)
+    return _diseased(healthy, brain, plan, mixture, draws)
+
+
+def _diseased(healthy: Tensor, brain: Tensor, plan: LessonPlan, mixture: Mixture, draws: Draws) -> Exercise:
     healthy = aged(healthy, brain, plan.healthy, draws)
     healthy = of_another_sequence(healthy, plan.healthy, draws)
     diseased, lesion = plant_mixture(healthy, brain, mixture, draws)
