@@ -2,9 +2,10 @@
 
     python -m benchmarks.foreign_scans STORE MODEL... [--sign bright]
 
-For each model, and for brightness and darkness, the average precision in the brain, pooled and a case, with 95 % intervals
-of 1,000 bootstraps over subjects (seed 0). The modality and the preparation of the store need not be those of the model; its
-grid must suit. `--sign` adds a row a model whose score is weighed by brightness, as `restore`'s setting of that name does.
+For each model, and for brightness and darkness, the average precision in the brain, pooled and a case, with 95 %
+intervals of 1,000 bootstraps over subjects (seed 0). The modality and the preparation of the store need not be those of
+the model; its grid must suit. `--sign` adds a row a model whose score is weighed by brightness, as `restore`'s setting of
+that name does.
 """
 
 from __future__ import annotations

@@ -82,8 +82,8 @@ class Restore3d(Detector):
 
     The kin of `restore` (see there for sources) for volumes on one grid: form in 3D tells a sulcus from a hole, and the
     atlas tells what is usual where. With the chance p of a lesion the score is −ln(1 − p), which goes on rising where p
-    is as good as 1, so that the scores of cases do not pile up there. Weights are rounded to half precision when training ends, so that a file of half the
-    size gives the same bits. Scoring runs in float32 on the CPU.
+    is as good as 1, so that the scores of cases do not pile up there. Weights are rounded to half precision when training
+    ends, so that a file of half the size gives the same bits. Scoring runs in float32 on the CPU.
 
     Attributes:
         net_: the trained network.
