@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-slow lint bench docs viewer environment clean
+.PHONY: demo test test-slow lint bench docs viewer screenshots environment clean
 
 environment: $(READY)
 
@@ -41,10 +41,14 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks.train_speed
 	$(BIN)/python -m benchmarks.prepare_speed $(SCANS)
 	$(BIN)/python -m benchmarks.store_open
-	test -z "$(MODEL)" || $(BIN)/python -m benchmarks.service_load $(MODEL)
+	$(BIN)/python -m benchmarks.service_load $(if $(MODEL),--model $(MODEL))
 
 viewer:
 	cd viewer && npm install && npm run build
+
+# The viewer's pictures in docs/images, from the tests that drive it in Chromium.
+screenshots: $(READY)
+	SANUM_SCREENSHOTS=docs/images $(BIN)/python -m pytest tests/service/test_viewer.py -m browser
 
 clean:
 	rm -rf $(VENV) demo-output

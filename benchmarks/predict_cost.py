@@ -37,7 +37,7 @@ STAGES = {
     "upload: name, kind, header": ("intake.py", "take_in"),
     "read the picture": ("prepare.py", "read_row"),
     "prepare": ("pipeline.py", "prepare"),
-    "network and error map": ("cae.py", "score"),
+    "network and error map": ("slicewise.py", "score"),
     "of that in ONNX Runtime": ("onnxruntime_inference_collection.py", "run"),
     "map to the picture's grid": ("way_back.py", "to_native"),
     "findings": ("findings.py", "findings"),

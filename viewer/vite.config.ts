@@ -1,22 +1,8 @@
-import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-import { defineConfig, type Plugin } from "vite";
+import { defineConfig } from "vite";
 
-// The built page keeps the hash of its source, so that a test can tell when one was changed without the other.
-function rememberSource(): Plugin {
-  return {
-    name: "remember-source",
-    generateBundle() {
-      const hash = createHash("sha256");
-      for (const name of ["index.html", "package-lock.json", ...readdirSync("src").sort().map((file) => `src/${file}`)]) {
-        hash.update(readFileSync(name));
-      }
-      this.emitFile({ type: "asset", fileName: "source.sha256", source: `${hash.digest("hex")}\n` });
-    },
-  };
-}
+import { keepLicences, leaveOutGradients, rememberSource } from "./build-plugins.ts";
 
 // Everything is a file of its own, so that the page's content policy needs neither inline scripts nor inline styles.
 export default defineConfig({
@@ -32,6 +18,6 @@ export default defineConfig({
     target: "es2022",
     chunkSizeWarningLimit: 2500,
   },
-  plugins: [rememberSource()],
+  plugins: [leaveOutGradients(), keepLicences(), rememberSource()],
   server: { proxy: { "/v1": "http://127.0.0.1:8417" } },
 });

@@ -67,6 +67,30 @@ def test_orientation_tag_turns_the_picture(tmp_path, orientation, suffix):
     assert (corner[:, :4] if bottom else corner[:, -4:]).min() > 200
 
 
+def test_orientation_behind_the_pixels_of_a_png_counts_too(tmp_path):
+    """PNG lets EXIF stand behind the pixels."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = save(tmp_path / "a.png", exif=exif)
+    whole = path.read_bytes()
+    start = whole.index(b"eXIf") - 4
+    length = 12 + int.from_bytes(whole[start : start + 4])
+    chunk, end = whole[start : start + length], whole.index(b"IEND") - 4
+    path.write_bytes(whole[:start] + whole[start + length : end] + chunk + whole[end:])
+    assert read_grid(path).shape == read_scan(path).grid.shape == (7, 9, 1)
+
+
+def test_the_header_of_a_png_is_read_without_its_pixels(tmp_path):
+    """An upload's size is looked at before anything is unpacked."""
+    path = save(tmp_path / "a.png")
+    whole = bytearray(path.read_bytes())
+    whole[whole.index(b"IDAT") + 6] ^= 0xFF
+    path.write_bytes(whole)
+    assert read_grid(path).shape == (9, 7, 1)
+    with pytest.raises(ScanError, match="damaged"):
+        read_scan(path)
+
+
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA", "P", "1", "I;16", "I", "F"])
 def test_grey_in_other_spellings_gives_the_same_values(tmp_path, mode):
     grey = np.where(PIXELS > 127, 255, 0).astype(np.uint8) if mode == "1" else PIXELS

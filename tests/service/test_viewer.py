@@ -28,15 +28,16 @@ OPTIONS = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-g
 """WebGL 2 without a graphics card."""
 
 browser_test = pytest.mark.browser
-DRAWN = "canvas[data-drawn=true]"
+DRAWN = "canvas[aria-label^=Scan][data-drawn=true]"
+TWIN = "canvas[aria-label^=Healthy][data-drawn=true]"
 
 
 def test_the_built_page_belongs_to_its_source():
     """Change viewer/ and forget `npm run build`, and this fails; it needs no Node."""
     source = ROOT / "viewer"
     digest = hashlib.sha256()
-    parts = [source / "index.html", source / "package-lock.json", *sorted((source / "src").iterdir())]
-    for part in parts:
+    own = ("index.html", "package-lock.json", "build-plugins.ts", "vite.config.ts")
+    for part in [*(source / name for name in own), *sorted((source / "src").iterdir())]:
         digest.update(part.read_bytes())
     built = (ROOT / "src/sanum/service/viewer/source.sha256").read_text().strip()
     assert built == digest.hexdigest(), "run `npm install && npm run build` in viewer/"
@@ -87,7 +88,7 @@ def shoot(page, name: str) -> None:
     folder = os.environ.get("SANUM_SCREENSHOTS")
     if folder is not None:
         page.wait_for_timeout(700)
-        page.screenshot(path=Path(folder) / f"{name}.png")
+        page.screenshot(path=Path(folder) / f"viewer-{name}.png")
 
 
 def send(page, name: str, content: bytes) -> None:
@@ -167,13 +168,13 @@ def test_the_restored_twin_stands_beside_the_scan_and_a_picture_gets_the_same_pa
         page.get_by_label("Model").select_option(model)
         send(page, name, content)
         page.locator(DRAWN).wait_for()
-        twin = page.get_by_label("Healthy twin restored by the model")
-        page.wait_for_timeout(1000)
+        twin = page.locator(TWIN)
+        twin.wait_for()
         shown = np.asarray(Image.open(io.BytesIO(twin.screenshot())).convert("RGB")).astype(int)
         assert shown.max() > 80, "the twin is drawn"
         assert coloured(shown) == 0, "no map lies over the twin"
         assert page.evaluate("document.querySelectorAll('canvas').length") == 2
-        shoot(page, f"twin-{model}")
+        shoot(page, {"volumes": "twin", "pictures": "image"}[model])
         page.get_by_label("Show voxels from").fill("0")
         page.get_by_label("Opacity").fill("0.9")
         with_map = pixels(page)

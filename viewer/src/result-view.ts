@@ -3,7 +3,7 @@
 import type { Case, Detection, Finding, Model } from "./api.ts";
 import { button, el, say } from "./dom.ts";
 import { Levels, oneIn, showP } from "./levels.ts";
-import { ScanView, where, type Planes } from "./scan-view.ts";
+import { ScanView, where, type Picture, type Planes } from "./scan-view.ts";
 
 export interface Result {
   found: Case;
@@ -51,12 +51,14 @@ class View implements ResultView {
   private readonly twinCanvas: HTMLCanvasElement | null;
   private readonly place = el("output", { class: "place" });
   private readonly loading = el("p", { class: "loading over" }, "Loading the picture");
+  private readonly twinLoading = el("p", { class: "loading over" }, "Loading the twin");
   private readonly findings: HTMLButtonElement[];
   private readonly levels: Levels | null;
   private views: ScanView[] = [];
   private chosen = -1;
   private opacity = FIRST_OPACITY;
   private hidden = false;
+  private closed = false;
 
   constructor(private readonly result: Result) {
     const levels = result.model?.map_levels ?? [];
@@ -74,17 +76,24 @@ class View implements ResultView {
     const picture = { scan, map, mapRange, isImage: detection.is_image };
     const main = await ScanView.show(this.canvas, picture, (text) => (this.place.value = text));
     this.views = [main];
-    if (restored !== null && this.twinCanvas !== null) {
-      const twin = await ScanView.show(this.twinCanvas, { ...picture, scan: restored, map: null, window: main.window() }, () => undefined);
-      main.tieTo(twin);
-      this.views.push(twin);
-    }
-    this.loading.remove();
-    this.canvas.dataset["drawn"] = "true";
     if (this.findings.length > 0) this.choose(0, false);
+    await shown(this.canvas, this.loading);
+    if (restored !== null && this.twinCanvas !== null && !this.closed) {
+      await this.drawTwin(this.twinCanvas, main, { ...picture, scan: restored, map: null, window: main.window() });
+    }
+  }
+
+  // After the scan, which a person waits for.
+  private async drawTwin(canvas: HTMLCanvasElement, main: ScanView, picture: Picture): Promise<void> {
+    const twin = await ScanView.show(canvas, picture, () => undefined);
+    if (this.closed) return twin.close();
+    this.views.push(twin);
+    main.tieTo(twin);
+    await shown(canvas, this.twinLoading);
   }
 
   close(): void {
+    this.closed = true;
     for (const view of this.views) view.close();
   }
 
@@ -109,7 +118,7 @@ class View implements ResultView {
     const twin = this.twinCanvas;
     const stages = el("div", { class: twin === null ? "stages" : "stages two" });
     stages.append(el("figure", { class: "stage" }, this.canvas, this.loading, twin === null ? null : el("figcaption", {}, "Scan and anomaly map")));
-    if (twin !== null) stages.append(el("figure", { class: "stage" }, twin, el("figcaption", {}, "Restored by the model")));
+    if (twin !== null) stages.append(el("figure", { class: "stage" }, twin, this.twinLoading, el("figcaption", {}, "Restored by the model")));
     return el("div", { class: "result" }, el("div", { class: "pictures" }, this.planeButtons(), stages, this.place), this.panel());
   }
 
@@ -203,4 +212,11 @@ class View implements ResultView {
     for (const view of this.views) view.jumpTo(finding.peak_mm);
     if (aloud) say(`Finding ${finding.rank}: ${this.findings[index]!.textContent}`);
   }
+}
+
+// Marks a picture as drawn once the browser has had its turn to put it on the screen.
+async function shown(canvas: HTMLCanvasElement, loading: HTMLElement): Promise<void> {
+  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  loading.remove();
+  canvas.dataset["drawn"] = "true";
 }

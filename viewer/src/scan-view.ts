@@ -36,6 +36,12 @@ function describe(place: Place, isImage: boolean): string {
   return `${spot} · scan ${scan?.toPrecision(4) ?? ""}${level}`;
 }
 
+type Look = Parameters<typeof NVImage.loadFromFile>[0];
+
+function image(content: Blob, name: string, look: Omit<Look, "file" | "name">): Promise<NVImage> {
+  return NVImage.loadFromFile({ file: new File([content], name), name, ...look });
+}
+
 export class ScanView {
   private constructor(
     private readonly niivue: Niivue,
@@ -55,6 +61,7 @@ export class ScanView {
       multiplanarLayout: MULTIPLANAR_TYPE.GRID,
       tileMargin: 4,
       isColorbar: false,
+      isNearestInterpolation: picture.isImage,
       dragAndDropEnabled: false,
       show3Dcrosshair: true,
       loadingText: "",
@@ -74,24 +81,15 @@ export class ScanView {
   }
 
   private async load(picture: Picture): Promise<void> {
-    const file = new File([picture.scan], "scan.nii.gz");
     const [black, white] = picture.window ?? [NaN, NaN];
-    this.niivue.addVolume(await NVImage.loadFromFile({ file, name: "scan.nii.gz", colormap: "gray", cal_min: black, cal_max: white }));
-    if (picture.map !== null) {
-      const [low, high] = picture.mapRange;
-      this.niivue.addVolume(
-        await NVImage.loadFromFile({
-          file: new File([picture.map], "map.nii.gz"),
-          name: "map.nii.gz",
-          colormap: "inferno",
-          opacity: 0.7,
-          cal_min: low,
-          cal_max: high,
-        }),
-      );
-    }
-    this.planes(this.isImage ? "axial" : "all");
-    this.niivue.setInterpolation(this.isImage);
+    const scan = image(picture.scan, "scan.nii.gz", { colormap: "gray", cal_min: black, cal_max: white });
+    const [low, high] = picture.mapRange;
+    const map = picture.map && image(picture.map, "map.nii.gz", { colormap: "inferno", opacity: 0.7, cal_min: low, cal_max: high });
+    this.niivue.opts.sliceType = this.isImage ? this.niivue.sliceTypeAxial : this.niivue.sliceTypeMultiplanar;
+    const volumes = map === null ? [await scan] : await Promise.all([scan, map]);
+    // Together: with `addVolume` NiiVue works through all earlier volumes again for each one.
+    this.niivue.volumes = volumes;
+    this.niivue.setVolume(volumes[0]!, 0);
   }
 
   planes(which: Planes): void {
@@ -111,11 +109,20 @@ export class ScanView {
     if (map === undefined) return;
     map.cal_min = low;
     map.cal_max = Math.max(high, low * 1.0001);
-    this.niivue.updateGLVolume();
+    this.redrawMap(map);
   }
 
   mapOpacity(opacity: number): void {
-    if (this.niivue.volumes[MAP] !== undefined) this.niivue.setOpacity(MAP, opacity);
+    const map = this.niivue.volumes[MAP];
+    if (map === undefined) return;
+    map.opacity = opacity;
+    this.redrawMap(map);
+  }
+
+  // The scan below stays as it is; `updateGLVolume` would work through it again, three times the map's work.
+  private redrawMap(map: NVImage): void {
+    this.niivue.refreshLayers(map, MAP);
+    this.niivue.drawScene();
   }
 
   jumpTo(mm: [number, number, number]): void {
@@ -128,10 +135,13 @@ export class ScanView {
     this.niivue.moveCrosshairInVox(i, j, k);
   }
 
-  // Both views show the same place from now on.
+  // Both views show the same place from now on; the other one, which came later, goes where this one is.
   tieTo(other: ScanView): void {
     this.niivue.broadcastTo(other.niivue, { "2d": true, "3d": true });
     other.niivue.broadcastTo(this.niivue, { "2d": true, "3d": true });
+    other.niivue.opts.sliceType = this.niivue.opts.sliceType;
+    const [i, j, k] = this.niivue.frac2mm(this.niivue.scene.crosshairPos);
+    other.jumpTo([i!, j!, k!]);
   }
 
   close(): void {

@@ -41,8 +41,11 @@ def findings(anomaly_map: AnomalyMap, level: float, *, is_image: bool = False) -
     Returns:
         At most `MAX_FINDINGS`, each at least `MIN_SIZE_ML` or `MIN_SIZE_PX` large.
     """
+    above = anomaly_map.values > level
+    if not above.any():
+        return ()
     values = np.nan_to_num(anomaly_map.values, nan=-np.inf)
-    regions, count = ndimage.label(values > level, structure=np.ones((3, 3, 3)))
+    regions, count = ndimage.label(above, structure=np.ones((3, 3, 3)))
     voxel_size = 1.0 if is_image else anomaly_map.grid.voxel_ml
     smallest = MIN_SIZE_PX if is_image else MIN_SIZE_ML
     found = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,8 @@ COLOUR_MODES = {
 ORIENTATION_TAG = 0x0112
 SIDEWAYS = (5, 6, 7, 8)
 """Values of the EXIF orientation tag that swap width and height."""
+
+PNG_MARK = b"\x89PNG\r\n\x1a\n"
 
 TOP_GREY = 65535
 
@@ -161,9 +164,34 @@ def _opened(path: Path) -> Iterator[Image]:
 
 def _image_header(image: Image, wanted: Wanted) -> Header:
     """Size as displayed: Pillow turns a TIFF by itself, other formats are turned when they are read."""
-    turned = image.format != "TIFF" and image.getexif().get(ORIENTATION_TAG, 1) in SIDEWAYS
-    width, height = (image.height, image.width) if turned else (image.width, image.height)
+    width, height = (image.height, image.width) if _is_sideways(image) else (image.width, image.height)
     return _header(width, height, {"encoding": image.format, "mode": image.mode, **_told(wanted)})
+
+
+def _is_sideways(image: Image) -> bool:
+    """Whether the picture is shown with width and height swapped."""
+    if image.format == "TIFF" or (image.format == "PNG" and not _png_may_have_exif(image)):
+        return False
+    return image.getexif().get(ORIENTATION_TAG, 1) in SIDEWAYS
+
+
+def _png_may_have_exif(image: Image) -> bool:
+    """Whether a PNG tells more than its pixels, before or behind them.
+
+    Pillow decodes the whole picture to look behind its pixels, so it is asked only where something stands there.
+    """
+    if "exif" in image.info or "Raw profile type exif" in image.info:
+        return True
+    stream = image.fp
+    assert stream is not None
+    here = stream.tell()
+    stream.seek(len(PNG_MARK))
+    pixels = False
+    while len(head := stream.read(8)) == 8 and head[4:] != b"IEND" and (head[4:] == b"IDAT" or not pixels):
+        pixels = head[4:] == b"IDAT"
+        stream.seek(int.from_bytes(head[:4]) + 4, os.SEEK_CUR)
+    stream.seek(here)
+    return len(head) == 8 and head[4:] != b"IEND"
 
 
 def _told(wanted: Wanted) -> dict[str, Any]:

@@ -21,9 +21,6 @@ from sanum.prepare.together import onto_first
 MIN_FIELD = 0.90
 """Least share of the brain that every further modality's field of view must hold."""
 
-MIN_TO_MAX = (0.0, 100.0)
-"""The classic rule's ends, as percentiles."""
-
 
 def sample(ordered: list[Scan], place: Place, config: Preparation, log: StepLog) -> tuple[Channels, Mask]:
     """Every modality on the model grid, in one interpolation each, and the brain that all of them show.
@@ -38,11 +35,12 @@ def sample(ordered: list[Scan], place: Place, config: Preparation, log: StepLog)
     mask = np.ones(place.grid.shape, np.bool_)
     for scan in ordered:
         same = scan.grid.same_as(first.grid)
-        to_first = np.eye(4)
+        to_first, region = np.eye(4), place.region
         if config.coregister and not same:
             to_first = onto_first(scan, first, place.region, log)
-        from_first = np.linalg.inv(to_first).astype(np.float64)
-        region = place.region if same else resample_mask(place.region, first.grid, scan.grid, from_first)
+        if not same:
+            from_first = np.linalg.inv(to_first).astype(np.float64)
+            region = resample_mask(place.region, first.grid, scan.grid, from_first)
         values, inside = resample(scan.voxels, region, scan.grid, place.grid, place.to_model @ to_first)
         if scan is not first:
             _require_field(scan, first, inside, mask)
@@ -133,7 +131,7 @@ def _by_landmarks(
 ) -> tuple[list[Volume], dict[str, Any]]:
     classic = isinstance(config, Slices) and config.scaling == "minmax"
     median = config.median if isinstance(config, Template) else None
-    marks = scaling.landmarks(values, mask, MIN_TO_MAX if classic else row.percentiles)
+    marks = scaling.landmarks(values, mask, scaling.WHOLE_RANGE if classic else row.percentiles)
     facts: dict[str, Any] = {
         "rule": "minmax" if classic else "percentile",
         "low_median_high": [float(f"{mark:.6g}") for mark in marks],

@@ -163,7 +163,8 @@ def _make_view(scan: Scan, detection: Detection, cut: Cut, box: Box) -> View:
         peaks.append((*layout.place(inside, shape), finding.rank))
 
     def picture(volume: NDArray[Any]) -> NDArray[Any]:
-        return layout.picture(np.take(volume, cut.index, axis=cut.axis)[box[first], box[second]])
+        plane = np.moveaxis(volume, cut.axis, 0)[cut.index]  # a view; `np.take` would copy the whole volume
+        return layout.picture(plane[box[first], box[second]])
 
     return View(
         cut,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from apiflask import APIFlask
 from apiflask.exceptions import HTTPError
@@ -30,6 +31,16 @@ from sanum.service.throttle import Throttle
 from sanum.service.turns import Turns
 
 FORM_FIELDS_AT_MOST = 16
+
+
+class _App(APIFlask):
+    """APIFlask whose functions are all plain ones: looking whether each is a coroutine takes time in every request."""
+
+    request_class = StreamingRequest
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function as it is."""
+        return func
 
 
 @dataclass(frozen=True)
@@ -60,8 +71,7 @@ def create_app(
         limits: of uploads, queue and rates.
     """
     allowed = limits or Limits()
-    app = APIFlask("sanum.service", title="sanum", version=sanum.__version__, docs_path=None)
-    app.request_class = StreamingRequest
+    app = _App("sanum.service", title="sanum", version=sanum.__version__, docs_path=None)
     audit, metrics = AuditLog(place.data / "audit.log"), Metrics(engine)
     throttle = Throttle(place.data / f"rates-{socket.gethostname()}", allowed.requests_per_minute)
     doors = Doors(engine, audit, throttle, loopback=place.loopback)

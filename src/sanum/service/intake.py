@@ -6,8 +6,8 @@ import hashlib
 import io
 import os
 import shutil
-import tempfile
 import time
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,7 +94,8 @@ class StreamingRequest(Request):
     ) -> IO[bytes]:
         del total_content_length, content_type, filename, content_length
         if self.upload_folder is None:
-            self.upload_folder = Path(tempfile.mkdtemp(dir=current_app.config[INCOMING]))
+            self.upload_folder = Path(current_app.config[INCOMING], uuid.uuid4().hex)
+            self.upload_folder.mkdir(mode=0o700)
             self._deadline = time.monotonic() + current_app.config[LIMITS].upload_seconds
         self._parts += 1
         return _Part(self.upload_folder / f"part-{self._parts:02d}", self._deadline)
@@ -102,7 +103,7 @@ class StreamingRequest(Request):
     def drop_uploads(self) -> None:
         """Delete what is still there: everything that no case has taken."""
         if self.upload_folder is not None:
-            shutil.rmtree(self.upload_folder, ignore_errors=True)
+            _remove(self.upload_folder)
 
     def limit_silence(self, seconds: float) -> None:
         """Stop waiting for a client that sends nothing; under gunicorn only, which lends its socket."""
@@ -221,6 +222,18 @@ def _check_header(scan: Path, limits: Limits) -> None:
         raise RequestError(
             413, "too-large", f"{scan.name}: {i} x {j} x {k} voxels are more than this service takes."
         )
+
+
+def _remove(folder: Path) -> None:
+    """Mostly a file or two lie there, or nothing any more: `shutil.rmtree` takes five times as long for them."""
+    try:
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()
+    except FileNotFoundError:
+        return
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _only_these(folder: Path, files: Mapping[str, str]) -> None:

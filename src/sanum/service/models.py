@@ -79,6 +79,7 @@ class FileModel:
         from sanum.workflow.export import exported_beside, use_exported
 
         model = load(path)
+        _get_ready(model)
         if exported_beside(path).exists():
             use_exported(model, exported_beside(path))
         return cls(model)
@@ -113,6 +114,19 @@ class FileModel:
 
         row = Row(case=case, subject=case, scans=dict(files), brain=brain)
         return detect(self._model, row, on_stage=on_stage, twin=twin)
+
+
+def _get_ready(model: Model) -> None:
+    """Load now what the first case would wait for: 3 s of processor time for a volume."""
+    import sanum.prepare.pipeline
+    import sanum.report.case
+    import sanum.report.figures
+    import sanum.workflow.detect  # noqa: F401
+    from sanum.prepare.presets import Template
+    from sanum.prepare.template import icbm152
+
+    if isinstance(model.preparation, Template):
+        icbm152()
 
 
 def model_files(paths: Sequence[Path]) -> dict[str, Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sanum.core.errors import PreparationError
 from sanum.core.modalities import Window
@@ -13,6 +14,10 @@ Landmarks = tuple[float, float, float]
 
 GREY_LEVELS = (0.0, 255.0)
 """Ends of an 8-bit picture. Air is -1000 HU, so that a CT whose values fill just this range has been rescaled."""
+
+
+WHOLE_RANGE = (0.0, 100.0)
+"""Lowest to highest value, as percentiles."""
 
 
 def landmarks(values: Volume, mask: Mask, ends: tuple[float, float]) -> Landmarks:
@@ -29,12 +34,20 @@ def landmarks(values: Volume, mask: Mask, ends: tuple[float, float]) -> Landmark
     inside = values[mask]
     if inside.size == 0:
         raise PreparationError("no voxel of the brain lies within the model grid; check the brain mask")
-    low, median, high = (float(x) for x in np.percentile(inside, (ends[0], 50.0, ends[1])))
+    low, median, high = _ends(inside, ends)
     if not high > low:
         raise PreparationError(
             f"no contrast: the {ends[0]:g} and {ends[1]:g} percentiles within the brain are both {low:g}; "
             "is this a mask or an empty scan?"
         )
+    return low, median, high
+
+
+def _ends(inside: NDArray[np.float32], ends: tuple[float, float]) -> Landmarks:
+    """Percentiles, by a short way where the ends are the lowest and the highest value."""
+    if ends == WHOLE_RANGE:
+        return float(inside.min()), float(np.median(inside)), float(inside.max())
+    low, median, high = (float(x) for x in np.percentile(inside, (ends[0], 50.0, ends[1])))
     return low, median, high
 
 
