@@ -78,6 +78,21 @@ def test_the_map_is_the_mean_evidence_of_the_members(bright, tmp_path):
     assert np.array_equal(members[1].found.values, other.score(case).values, equal_nan=True)
 
 
+def test_least_evidence_is_that_of_the_member_that_finds_a_voxel_most_ordinary(bright, tmp_path):
+    members = (
+        model_file(bright, tmp_path / "a.safetensors"),
+        model_file(taught(1), tmp_path / "b.safetensors"),
+    )
+    fitted = Ensemble(Config(members=members, combine="least"), ("T1w",)).fit(cases(), seed=0)
+    case = phantom(9, lesion=True)
+    found = fitted.score(case).values
+    each = [
+        evidence(load(tmp_path / name).detector.score(case).values, LEVELS)
+        for name in ("a.safetensors", "b.safetensors")
+    ]
+    assert np.allclose(found, np.minimum(*each), equal_nan=True)
+
+
 def test_models_of_several_seeds_and_kinds_become_one_file_that_needs_no_other(bright, tmp_path):
     members = [taught(0), taught(1), bright]
     paths = [model_file(one, tmp_path / f"{n}.safetensors") for n, one in enumerate(members)]

@@ -1,15 +1,16 @@
-"""Several detectors as one: how surprising each finds a voxel among healthy ones, averaged."""
+"""Several detectors as one: how surprising each finds a voxel among healthy ones, together."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sanum.core.config import later
 from sanum.core.errors import ConfigError, ModelFileError
 from sanum.core.records import MAP_QUANTILES, AnomalyMap, MemberMap, Prepared
 from sanum.core.units import Volume
@@ -37,10 +38,12 @@ class Config:
             becomes part of this model.
         held_out: share of the training subjects that a member trained here does not see; they give its healthy
             levels.
+        combine: "mean" of the members' evidence, or the "least": what some member finds ordinary is ordinary.
     """
 
     members: tuple[str, ...] = ()
     held_out: float = 0.2
+    combine: Literal["mean", "least"] = later("mean")
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.held_out < 1.0:
@@ -48,11 +51,12 @@ class Config:
 
 
 class Ensemble(Detector):
-    """Mean over the members of -log10 p, where p is the share of healthy voxels that score as high.
+    """Mean, or least, over the members of -log10 p, where p is the share of healthy voxels that score as high.
 
-    This is Fisher's combination of p-values with equal weights. The healthy voxels of a model file are those it
-    was calibrated with, kept as seven quantiles; between them the evidence is interpolated, beyond the last it
-    goes on with the last slope, so that no score saturates.
+    The mean is Fisher's combination of p-values with equal weights; the least is the test of the largest p-value
+    (Wilkinson 1951), for members that see the same things and err in different places. The healthy voxels of a model
+    file are those it was calibrated with, kept as seven quantiles; between them the evidence is interpolated, beyond the
+    last it goes on with the last slope, so that no score saturates.
 
     Attributes:
         members_: fitted detectors.
@@ -94,20 +98,22 @@ class Ensemble(Detector):
         return self
 
     def score(self, case: Prepared) -> AnomalyMap:
-        """Mean evidence of the members at each voxel."""
+        """Evidence of the members together at each voxel."""
         return self.score_with_members(case)[0]
 
     def score_with_members(self, case: Prepared) -> tuple[AnomalyMap, tuple[MemberMap, ...]]:
-        """Mean evidence of the members, and the map of each by itself, named by what it was made of."""
+        """Evidence of the members together, and the map of each by itself, named by what it was made of."""
         levels = self._fitted()
         self._check_case(case)
-        total = np.zeros(case.grid.shape, dtype=np.float64)
+        least = self.config.combine == "least"
+        together = np.full(case.grid.shape, np.inf if least else 0.0)
         maps = []
         for source, member, healthy in zip(self.config.members, self.members_, levels, strict=True):
             found = member.score(case)
-            total += evidence(found.values, healthy)
+            each = evidence(found.values, healthy)
+            together = np.minimum(together, each) if least else together + each / len(self.members_)
             maps.append(MemberMap(Path(source).stem, found, float(healthy[FINDING_LEVEL])))
-        return self._map(case, total / len(self.members_)), tuple(maps)
+        return self._map(case, together), tuple(maps)
 
     def state(self) -> State:
         """The members' states and healthy levels."""
