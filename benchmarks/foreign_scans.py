@@ -37,6 +37,11 @@ def as_if(detector: Detector) -> Score:
     return lambda case: detector.score(replace(case, modalities=detector.modalities)).values
 
 
+def weighed(score: Score, sign: str) -> Score:
+    """The map weighed by brightness or darkness."""
+    return lambda case: score(case) * sign_weight(case, bright=sign == "bright")
+
+
 def rows(models: list[Path], cases: list[Prepared], sign: str) -> dict[str, Score]:
     """What is compared, by name."""
     modalities = cases[0].modalities
@@ -47,9 +52,7 @@ def rows(models: list[Path], cases: list[Prepared], sign: str) -> dict[str, Scor
         score = as_if(load(find_model(path)).detector)
         found[path.stem] = score
         if sign:
-            found[f"{path.stem}, {sign}"] = lambda case, score=score: (
-                score(case) * sign_weight(case, bright=sign == "bright")
-            )
+            found[f"{path.stem}, {sign}"] = weighed(score, sign)
     return found
 
 

@@ -18,8 +18,9 @@ from torch import Tensor, nn
 
 from sanum.cohort.table import Cohort, read_cohort, write_cohort
 from sanum.core.records import Prepared, Rule
+from sanum.detectors.lesion_teaching import FINAL_RATE, STEEPEST, WEIGHT_DECAY
 from sanum.detectors.recipes import resolve_recipe
-from sanum.detectors.restore import AVERAGE, FINAL_RATE, STEEPEST, WEIGHT_DECAY, Restore
+from sanum.detectors.restore import AVERAGE, Restore
 from sanum.model import Model, save
 from sanum.nets.averaged import Averaged
 from sanum.nets.restorer import Restorer, RestorerConfig

@@ -11,36 +11,31 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sanum.core.config import config_sha256, later
+from sanum.core.config import later
 from sanum.core.errors import ModelFileError
 from sanum.core.records import AnomalyMap, Prepared
 from sanum.core.units import Channels, Volume
 from sanum.detectors.base import Detector, State
 from sanum.detectors.healthy_place import learn_prior, over_prior, refuse_other_grids
-from sanum.detectors.slicewise import shown_slices, windows_of
+from sanum.detectors.lesion_teaching import teach_lesions
+from sanum.detectors.slicewise import (
+    Teaching,
+    require_at_least,
+    require_widths,
+    shown_slices,
+    windows_of,
+)
 from sanum.detectors.smoothing import smooth_within
-from sanum.nets.averaged import Averaged
 from sanum.nets.restorer import Restorer, RestorerConfig
 from sanum.synthesis.healthy import Variety
 from sanum.synthesis.plant import Mixture
 from sanum.train.checkpoint import load_net_arrays, net_arrays
-from sanum.train.device import seeded
 from sanum.train.history import History
 from sanum.train.lesson import Lesson, LessonPlan
-from sanum.train.loop import Schedule, train
 from sanum.train.run import Run
 
 AVERAGE = 0.998
 """Decay of the running average of the weights: about the last 500 steps."""
-
-FINAL_RATE = 0.01
-"""Share of the learning rate that is left at the end."""
-
-WEIGHT_DECAY = 0.01
-"""Of AdamW; see `sanum.train.loop.Schedule`."""
-
-STEEPEST = 1.0
-"""Norm to which a longer gradient is shortened: some batches hold glaring lesions, some none."""
 
 SIGN_SMOOTHING_MM = 1.5
 """Standard deviation of the Gaussian under which brightness is looked at, in mm (pixels in an image)."""
@@ -50,8 +45,8 @@ LEAST_SPREAD = 1e-3
 
 
 @dataclass(frozen=True)
-class Config:
-    """Settings of the network, of what it is taught with, and of scoring.
+class Config(Teaching):
+    """Settings of the network, of what it is taught with, and of scoring; `batch` counts stacks, and slices in scoring.
 
     Attributes:
         widths: feature maps of each level of the U-Net.
@@ -59,10 +54,6 @@ class Config:
         context: distance in slices of the neighbours that are seen as well; 0 sees each slice alone.
         mirror: whether the network sees the mirrored slice too.
         targets: adjacent slices of a stack that a training step learns from, when there is context.
-        epochs: passes over the training slices.
-        batch: stacks a training step; and slices a scoring step.
-        learning_rate: of Adam, falling along half a cosine.
-        validation_share: part of the training subjects whose synthetic lesions choose the epoch that is kept.
         easy_steps: steps over which lesions pass from glaring to hardly visible.
         lesions: what is planted.
         healthy: how healthy scans are varied.
@@ -84,7 +75,6 @@ class Config:
     epochs: int = 60
     batch: int = 16
     learning_rate: float = 2e-3
-    validation_share: float = 0.1
     easy_steps: int = 500
     lesions: Mixture = field(default_factory=Mixture)
     healthy: Variety = field(default_factory=Variety)
@@ -95,18 +85,12 @@ class Config:
     channel_dropout: float = later(0.0)
 
     def __post_init__(self) -> None:
-        if not self.widths or min(self.widths) < 1:
-            raise ValueError(f"widths: expected one or more sizes of 1 or more, got {self.widths}")
-        for name, least in (("fold", 1), ("targets", 1), ("epochs", 1), ("batch", 1), ("context", 0)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name}: expected {least} or more, got {getattr(self, name)}")
+        super().__post_init__()
+        require_widths(self.widths)
+        for name, least in (("fold", 1), ("targets", 1), ("context", 0)):
+            require_at_least(least, name, getattr(self, name))
         for name in ("easy_steps", "smoothing_mm", "location_prior"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name}: expected 0 or more, got {getattr(self, name)}")
-        if not self.learning_rate > 0.0:
-            raise ValueError(f"learning_rate: expected above 0, got {self.learning_rate}")
-        if not 0.0 <= self.validation_share < 1.0:
-            raise ValueError(f"validation_share: expected 0 to below 1, got {self.validation_share}")
+            require_at_least(0, name, getattr(self, name))
         if not 0.0 <= self.channel_dropout < 1.0:
             raise ValueError(f"channel_dropout: expected 0 to below 1, got {self.channel_dropout}")
 
@@ -136,31 +120,16 @@ class Restore(Detector):
         self._check_training_cases(cases)
         settings: Config = self.config
         depth = 1 if settings.context == 0 else settings.targets + 2 * settings.context
-        schedule = Schedule(
-            epochs=settings.epochs,
-            batch=settings.batch,
-            learning_rate=settings.learning_rate,
-            validation_share=settings.validation_share,
-            owner=config_sha256(settings),
-            final_rate=FINAL_RATE,
-            keep="best",
-            depth=depth,
-            weight_decay=WEIGHT_DECAY,
-            steepest=STEEPEST,
+        plan = LessonPlan(
+            settings.lesions,
+            settings.healthy,
+            settings.context,
+            settings.easy_steps,
+            settings.channel_dropout,
         )
-        lesson = Lesson(
-            LessonPlan(
-                settings.lesions,
-                settings.healthy,
-                settings.context,
-                settings.easy_steps,
-                settings.channel_dropout,
-            )
+        self.net_, self.history_ = teach_lesions(
+            self._new_net, Lesson(plan), cases, settings, average=AVERAGE, depth=depth, seed=seed, run=run
         )
-        with seeded(seed, torch.device("cpu")):
-            pupil = Averaged(self._new_net(), AVERAGE)
-        self.history_ = train(pupil, lesson, cases, schedule, seed=seed, run=run or Run())
-        self.net_ = pupil.cpu().result()
         if settings.location_prior > 0.0:
             refuse_other_grids(cases, "a location prior needs the template preset, or set location_prior = 0")
             self.prior_ = learn_prior(cases, self._smoothed_chance)

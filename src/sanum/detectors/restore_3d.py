@@ -12,15 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from sanum.core.config import config_sha256
 from sanum.core.errors import ModelFileError, ScanError
 from sanum.core.records import AnomalyMap, Prepared
 from sanum.core.units import Channels, Volume
 from sanum.detectors.base import Detector, State
 from sanum.detectors.healthy_place import learn_prior, over_prior, refuse_other_grids
+from sanum.detectors.lesion_teaching import teach_lesions
 from sanum.detectors.slicewise import Teaching, require_at_least
 from sanum.detectors.smoothing import smooth_within
-from sanum.nets.averaged import Averaged
 from sanum.nets.unet3d import GROUP
 from sanum.nets.volume_restorer import VolumeRestorer
 from sanum.synthesis.draws import Draws
@@ -28,17 +27,12 @@ from sanum.synthesis.healthy import Variety
 from sanum.synthesis.plant import Mixture
 from sanum.train.checkpoint import load_net_arrays, net_arrays
 from sanum.train.data import WHOLE
-from sanum.train.device import seeded
 from sanum.train.history import History
 from sanum.train.lesson import Exercise, Lesson, LessonPlan, set_whole
-from sanum.train.loop import Schedule, train
 from sanum.train.run import Run
 
 AVERAGE = 0.995
 """Decay of the running average of the weights: about the last 200 steps."""
-
-FINAL_RATE, WEIGHT_DECAY, STEEPEST = 0.01, 0.01, 1.0
-"""As in `sanum.detectors.restore`: share of the rate at the end, decay of AdamW, norm of the longest gradient."""
 
 
 @dataclass(frozen=True)
@@ -107,26 +101,19 @@ class Restore3d(Detector):
         self._check_training_cases(cases)
         refuse_other_grids(cases, "restore-3d needs the template preset; for others use restore-volume")
         settings: Config = self.config
-        schedule = Schedule(
-            epochs=settings.epochs,
-            batch=settings.batch,
-            learning_rate=settings.learning_rate,
-            validation_share=settings.validation_share,
-            owner=config_sha256(settings),
-            final_rate=FINAL_RATE,
-            keep="best",
-            depth=WHOLE,
-            weight_decay=WEIGHT_DECAY,
-            steepest=STEEPEST,
-        )
         plan = LessonPlan(settings.lesions, settings.healthy, context=0, easy_steps=settings.easy_steps)
         mean, spread = self._atlas(cases)
-        with seeded(seed, torch.device("cpu")):
-            pupil = Averaged(VolumeRestorer(settings.widths, mean, spread), AVERAGE)
-        self.history_ = train(
-            pupil, Lesson(plan, self._exercise), cases, schedule, seed=seed, run=run or Run()
+        net, self.history_ = teach_lesions(
+            lambda: VolumeRestorer(settings.widths, mean, spread),
+            Lesson(plan, self._exercise),
+            cases,
+            settings,
+            average=AVERAGE,
+            depth=WHOLE,
+            seed=seed,
+            run=run,
         )
-        self.net_ = pupil.cpu().result().half().float()
+        self.net_ = net.half().float()
         self.prior_ = learn_prior(cases, self._surprise) if settings.location_prior > 0.0 else None
         return self
 

@@ -82,6 +82,8 @@ def teach(
     depth: int = 0,
     keep: Literal["last", "best"] = "last",
     final_rate: float = 1.0,
+    weight_decay: float = 0.0,
+    steepest: float | None = None,
 ) -> tuple[Net, History]:
     """Make a network from a seed and train it by `sanum.train.loop.train`; it returns on the CPU.
 
@@ -95,6 +97,8 @@ def teach(
         depth: as in `Schedule`.
         keep: as in `Schedule`.
         final_rate: as in `Schedule`.
+        weight_decay: as in `Schedule`.
+        steepest: as in `Schedule`.
     """
     schedule = Schedule(
         epochs=settings.epochs,
@@ -105,6 +109,8 @@ def teach(
         final_rate=final_rate,
         keep=keep,
         depth=depth,
+        weight_decay=weight_decay,
+        steepest=steepest,
     )
     with seeded(seed, torch.device("cpu")):
         net = make()

@@ -124,9 +124,9 @@ def of_another_sequence(stacks: Tensor, variety: Variety, draws: Draws) -> Tenso
 
     The stacks are T1w, where intensity tells tissues apart; lesions are planted after this, not before.
     """
-    rows = torch.nonzero(draws.chance(variety.foreign, len(stacks)))[:, 0]
-    if len(rows) == 0:
+    if variety.foreign == 0.0:
         return stacks
+    rows = torch.nonzero(draws.chance(variety.foreign, len(stacks)))[:, 0]
     fluid, grey, white = draws.uniform(0.0, 1.0, 3, len(rows))
     levels = torch.stack([fluid, fluid, grey, white, white], dim=1)
     lowest, highest = levels.amin(1, keepdim=True), levels.amax(1, keepdim=True)
