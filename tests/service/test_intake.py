@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import struct
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sanum.service import cases
+from sanum.service import cases, intake
 from sanum.service.case_folder import CaseFolders
 from sanum.service.case_judge import Judge, attempt
 from tests.service.checks import check_problem
@@ -64,6 +65,20 @@ def overlapping_archive() -> bytes:
     place = content.rindex(b"PK\x01\x02")
     struct.pack_into("<I", content, place + 24, 10)
     return bytes(content)
+
+
+def directory_only(entries: int) -> bytes:
+    """An archive that is nothing but a directory, whose entries cost memory."""
+    entry = b"PK\x01\x02" + bytes(24) + struct.pack("<H", 1) + bytes(16) + b"a"
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 65535, 65535, len(entry) * entries, 30, 0)
+    return b"PK\x03\x04" + bytes(26) + entry * entries + end
+
+
+def picture_of_many_parts(count: int) -> bytes:
+    whole = png(8, 8, bytes(9 * 8))
+    place = whole.index(b"IDAT") - 4
+    part = struct.pack(">I", 0) + b"abCd" + struct.pack(">I", zlib.crc32(b"abCd"))
+    return whole[:place] + part * count + whole[place:]
 
 
 def encrypted_archive() -> bytes:
@@ -123,6 +138,8 @@ HOSTILE = {
     "encrypted zip": (encrypted_archive(), 422, "without encryption"),
     "zip with a link": (linking_archive(), 422, "holds 0 scans"),
     "zip in zip": (archive({"b.zip": archive({"a.nii": bytes(header())})}), 422, "holds 0 scans"),
+    "zip that is all directory": (directory_only(50_000), 413, "more than 20,000 files"),
+    "image of many parts": (picture_of_many_parts(100_001), 422, "more than 100,000 chunks"),
     "empty zip": (archive({}), 415, "no NIfTI"),
     "zip cut short": (archive({"a.nii": bytes(header())})[:100], 422, "can't be unpacked"),
     "zip of two scans": (archive({"a.nii": bytes(header()), "b.nii": bytes(header())}), 422, "holds 2 scans"),
@@ -195,6 +212,18 @@ def test_a_flood_of_form_fields_is_refused(tmp_path):
     assert client.post("/v1/predict", data=fields, content_type="multipart/form-data").status_code == 413
     huge = {"label": "x" * 600_000}
     assert client.post("/v1/cases", data=huge, content_type="multipart/form-data").status_code == 413
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(tmp_path, monkeypatch):
+    def full(self, content):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    service = make(tmp_path)
+    monkeypatch.setattr(intake._Part, "_put", full)
+    response = service.client().post("/v1/cases", data=form(bytes(header())))
+    check_problem(response, 503, "no room left")
+    assert response.headers["Retry-After"]
+    assert list((tmp_path / "incoming").iterdir()) == []
 
 
 def test_an_upload_that_takes_too_long_is_408(tmp_path):

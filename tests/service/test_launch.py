@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
+import socket
 import time
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 from sanum.core.errors import CalibrationError, ConfigError, ModelFileError
 from sanum.service import launch
 from sanum.service.launch import ServeConfig, serve
+from sanum.service.web_server import THREADS
 from tests.service.conftest import Live
 from tests.service.fakes import nifti
 
@@ -65,6 +68,20 @@ def test_cases_survive_the_death_of_the_whole_service(model_path, tmp_path):
     service.stop()
     assert [case["status"] for case in found] == ["done"] * 9
     assert len({case["score"] for case in found}) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_heads_that_never_end_do_not_hold_the_service_for_ever(model_path, tmp_path):
+    """More half-sent heads than there are threads: each is dropped after a while, and others are answered."""
+    service = Live(model_path, tmp_path / "data", "--servers", "1")
+    host, _, port = service.address.removeprefix("http://").rpartition(":")
+    with contextlib.ExitStack() as stack:
+        for _ in range(THREADS + 8):
+            half = stack.enter_context(socket.create_connection((host, int(port))))
+            half.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: ")
+        assert service.ask("/healthz")["status"] == "ok"
+    assert service.stop() == 0
 
 
 def test_what_cannot_be_served_is_named(tmp_path, model_path):

@@ -142,10 +142,24 @@ export function sendCase(form: FormData, onSent: (share: number) => void): Promi
   });
 }
 
-// Follows a case until it has ended. EventSource can't send a token, so the stream is read by hand.
+const BUSY = 503;
+const ASK_AGAIN_MS = 3000;
+
+// Follows a case until it has ended. EventSource can't send a token, so the stream is read by hand; where the service
+// holds no more streams, the case is asked for from time to time.
 export async function follow(id: string, signal: AbortSignal, onCase: (found: Case) => void): Promise<void> {
   while (!signal.aborted) {
-    const response = await ask(`/v1/cases/${id}/events`, { signal });
+    const response = await ask(`/v1/cases/${id}/events`, { signal }).catch((error: unknown) => {
+      if (error instanceof Problem && error.status === BUSY) return null;
+      throw error;
+    });
+    if (response === null) {
+      await new Promise((done) => setTimeout(done, ASK_AGAIN_MS));
+      const found = await getCase(id);
+      onCase(found);
+      if (found.status === "done" || found.status === "failed") return;
+      continue;
+    }
     for await (const found of casesIn(response)) {
       onCase(found);
       if (found.status === "done" || found.status === "failed") return;

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ from sanum.formats.checks import check_size
 from sanum.formats.reader import Header, Wanted
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    from PIL.ImageFile import ImageFile
 
 MAX_PIXELS = 8192 * 8192
 """Largest picture that is decoded; scanned films stop near 5000 x 6000."""
@@ -46,6 +47,9 @@ COLOUR_MODES = {
 ORIENTATION_TAG = 0x0112
 SIDEWAYS = (5, 6, 7, 8)
 """Values of the EXIF orientation tag that swap width and height."""
+
+MAX_CHUNKS = 100_000
+"""Most parts of a PNG; writers put at least some thousand bytes of pixels into one."""
 
 PNG_MARK = b"\x89PNG\r\n\x1a\n"
 
@@ -141,14 +145,16 @@ def write_map_image(path: Path, values: Volume, scale: tuple[float, float]) -> N
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Image]:
+def _opened(path: Path) -> Iterator[ImageFile]:
     """Open without decoding; every fault of the file becomes a ScanError."""
     from PIL import Image, UnidentifiedImageError
 
     try:
         # from a stream, because by name Pillow maps plain TIFFs and lays out those turned sideways wrongly
+        with path.open("rb") as stream:
+            _check_chunks(path, stream)
         with path.open("rb") as stream, Image.open(stream) as image:
-            if getattr(image, "n_frames", 1) > 1:
+            if _holds_several(image):
                 raise ScanError(f"{path}: holds several pictures; save the one to judge as its own file")
             check_size(path, (image.height, image.width), MAX_PIXELS)
             yield image
@@ -162,20 +168,20 @@ def _opened(path: Path) -> Iterator[Image]:
         raise ScanError(f"{path}: damaged or cut short ({error}); copy or export it again") from error
 
 
-def _image_header(image: Image, wanted: Wanted) -> Header:
+def _image_header(image: ImageFile, wanted: Wanted) -> Header:
     """Size as displayed: Pillow turns a TIFF by itself, other formats are turned when they are read."""
     width, height = (image.height, image.width) if _is_sideways(image) else (image.width, image.height)
     return _header(width, height, {"encoding": image.format, "mode": image.mode, **_told(wanted)})
 
 
-def _is_sideways(image: Image) -> bool:
+def _is_sideways(image: ImageFile) -> bool:
     """Whether the picture is shown with width and height swapped."""
     if image.format == "TIFF" or (image.format == "PNG" and not _png_may_have_exif(image)):
         return False
     return image.getexif().get(ORIENTATION_TAG, 1) in SIDEWAYS
 
 
-def _png_may_have_exif(image: Image) -> bool:
+def _png_may_have_exif(image: ImageFile) -> bool:
     """Whether a PNG tells more than its pixels, before or behind them.
 
     Pillow decodes the whole picture to look behind its pixels, so it is asked only where something stands there.
@@ -185,13 +191,38 @@ def _png_may_have_exif(image: Image) -> bool:
     stream = image.fp
     assert stream is not None
     here = stream.tell()
-    stream.seek(len(PNG_MARK))
-    pixels = False
-    while len(head := stream.read(8)) == 8 and head[4:] != b"IEND" and (head[4:] == b"IDAT" or not pixels):
-        pixels = head[4:] == b"IDAT"
-        stream.seek(int.from_bytes(head[:4]) + 4, os.SEEK_CUR)
+    kinds = list(_chunks(stream))
     stream.seek(here)
-    return len(head) == 8 and head[4:] != b"IEND"
+    behind = kinds[len(kinds) - kinds[::-1].index(b"IDAT") :] if b"IDAT" in kinds else []
+    return bool(set(behind) - {b"IEND"})
+
+
+def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
+    """Kinds of a PNG's chunks, without reading what they hold; none of a file that is no PNG."""
+    stream.seek(0)
+    if stream.read(len(PNG_MARK)) != PNG_MARK:
+        return
+    while len(head := stream.read(8)) == 8:
+        yield head[4:]
+        if head[4:] == b"IEND":
+            return
+        stream.seek(int.from_bytes(head[:4]) + 4, os.SEEK_CUR)
+
+
+def _check_chunks(path: Path, stream: IO[bytes]) -> None:
+    """Refuse a PNG of very many parts, which Pillow would go through one by one before it knows the size."""
+    if sum(1 for _ in itertools.islice(_chunks(stream), MAX_CHUNKS + 1)) > MAX_CHUNKS:
+        raise ScanError(f"{path}: more than {MAX_CHUNKS:,} chunks; export the picture again")
+
+
+def _holds_several(image: ImageFile) -> bool:
+    """Whether there is a second picture; counting all of them may take minutes in a file made for that."""
+    try:
+        image.seek(1)
+    except EOFError:
+        return False
+    image.seek(0)
+    return True
 
 
 def _told(wanted: Wanted) -> dict[str, Any]:
@@ -207,7 +238,7 @@ def _grid(width: int, height: int) -> Grid:
     return Grid((width, height, 1), np.eye(4))
 
 
-def _grey(path: Path, image: Image, wanted: Wanted) -> NDArray[Any]:
+def _grey(path: Path, image: ImageFile, wanted: Wanted) -> NDArray[Any]:
     """Decoded grey values (rows, columns), turned upright, of the wanted channel."""
     from PIL import ImageOps
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
+from sanum.service.problems import RequestError
 from sanum.service.wire import CaseOut
 
 POLL_SECONDS = 0.3
@@ -13,6 +16,52 @@ STREAM_SECONDS = 60.0
 
 BEAT_SECONDS = 10.0
 """A silent stream sends a comment this often: proxies close what looks dead, and a gone client is noticed."""
+
+
+STREAMS = 16
+"""At once in one web process, half of its threads: the other half stays for everything else."""
+
+
+class Streams:
+    """Places for streams of events; who finds none asks for the case itself from time to time."""
+
+    def __init__(self) -> None:
+        self._places = threading.BoundedSemaphore(STREAMS)
+
+    def open(self, parts: Iterator[str]) -> Iterator[str]:
+        """The same parts, with a place taken until they end or are closed.
+
+        Raises:
+            RequestError: 503 when there is no place.
+        """
+        if not self._places.acquire(blocking=False):
+            told = "As many streams of events are open as this service holds; ask for the case instead."
+            raise RequestError(503, "busy", told, retry_after=RETRY_SECONDS)
+        return _Held(parts, self._places.release)
+
+
+class _Held:
+    """Gives its place back once, also where no part was ever asked for."""
+
+    def __init__(self, parts: Iterator[str], give_back: Callable[[], None]) -> None:
+        self._parts = parts
+        self._ending = contextlib.ExitStack()
+        self._ending.callback(give_back)
+        if isinstance(parts, Generator):
+            self._ending.callback(parts.close)
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        return next(self._parts)
+
+    def close(self) -> None:
+        """Called by the server when the answer ends, however it ends."""
+        self._ending.close()
+
+
+RETRY_SECONDS = 5
 
 
 def events(look: Callable[[], CaseOut | None]) -> Iterator[str]:

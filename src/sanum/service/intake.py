@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
@@ -22,6 +23,7 @@ from sanum.core.names import modality_of, split_part, with_part
 from sanum.core.units import MODALITIES
 from sanum.service.cases import BRAIN
 from sanum.service.limits import Limits
+from sanum.service.patience import PATIENCE
 from sanum.service.problems import RequestError
 from sanum.service.sniff import DICOM, ZIP, suffix_of
 from sanum.service.unpack import unpack
@@ -75,6 +77,16 @@ class _Part(io.FileIO):
         if time.monotonic() > self._deadline:
             raise RequestError(408, "too-slow", "The upload took longer than this service waits.")
         self.digest.update(content)
+        try:
+            return self._put(content)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise RequestError(
+                503, "disk-full", "The service has no room left for uploads; try again later."
+            ) from error
+
+    def _put(self, content: Any) -> int:
         return super().write(content)
 
 
@@ -104,6 +116,15 @@ class StreamingRequest(Request):
         """Delete what is still there: everything that no case has taken."""
         if self.upload_folder is not None:
             _remove(self.upload_folder)
+
+    def _load_form_data(self) -> None:
+        """Read the body, within the time that an upload may take, also where no byte of it reaches a file."""
+        connection = self.environ.get("gunicorn.socket")
+        if connection is None:
+            super()._load_form_data()
+            return
+        with PATIENCE.limit(connection, current_app.config[LIMITS].upload_seconds):
+            super()._load_form_data()
 
     def limit_silence(self, seconds: float) -> None:
         """Stop waiting for a client that sends nothing; under gunicorn only, which lends its socket."""

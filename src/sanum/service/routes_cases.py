@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from apiflask import APIFlask
-from flask import Response, request, send_file, stream_with_context
+from flask import Response, request, send_file
 
 from sanum.core.config import did_you_mean
 from sanum.core.errors import ConfigError
@@ -13,7 +13,7 @@ from sanum.report.page import content_policy
 from sanum.service import cases, wire
 from sanum.service.case_folder import RESULTS
 from sanum.service.cases import Case, Submission, Wanted
-from sanum.service.events import events
+from sanum.service.events import Streams, events
 from sanum.service.intake import streaming_request, take_in
 from sanum.service.jobs import RETRY_SECONDS, QueueFullError
 from sanum.service.models import choose, modalities
@@ -33,6 +33,8 @@ def add_case_routes(app: APIFlask, parts: Parts) -> None:
 
 
 def _add_submission(app: APIFlask, parts: Parts) -> None:
+    streams = Streams()
+
     @app.post("/v1/cases")
     @parts.doors.needs(app, "submit")
     @app.input(wire.CaseForm, location="form", arg_name="form")
@@ -73,7 +75,8 @@ def _add_submission(app: APIFlask, parts: Parts) -> None:
             case = cases.get(parts.engine, case_id)
             return None if case is None else _out(parts, case)
 
-        return Response(stream_with_context(events(look)), mimetype="text/event-stream")
+        held = streams.open(events(look))
+        return Response(held, mimetype="text/event-stream")
 
 
 def _add_listing(app: APIFlask, parts: Parts) -> None:
