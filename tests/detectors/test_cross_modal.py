@@ -62,3 +62,13 @@ def test_the_healthy_latents_are_those_of_all_training_slices(fitted):
 def test_no_weight_for_the_judge_is_refused():
     with pytest.raises(ValueError, match="'at odds' above 0"):
         KIND.Config(weights={"own": 1.0})
+
+
+def test_what_is_expected_of_a_modality_depends_on_the_other_alone(fitted):
+    case = pair_case(9)
+    changed = replace(case, voxels=case.voxels * np.array([1.0, 0.5], np.float32)[:, None, None, None])
+    before, after = fitted.expected(case), fitted.expected(changed)
+    assert np.array_equal(before[1], after[1])
+    assert not np.array_equal(before[0], after[0])
+    with pytest.raises(ScanError, match="do without T1w"):
+        fitted.expected(alone(case, 0))

@@ -7,7 +7,7 @@ import pytest
 
 from sanum.core.errors import ConfigError
 from sanum.synthesis import cross_paints
-from sanum.synthesis.cross_modal import CROSS_KINDS, find_cross_kind, hounsfield, plant_cross, sides_of
+from sanum.synthesis.cross_modal import CROSS_KINDS, ct_scale, find_cross_kind, plant_cross, sides_of
 from sanum.synthesis.kinds import TRAINING_PAINTS, TRAINING_SHAPES
 from tests.phantoms import pair_case
 
@@ -34,8 +34,23 @@ def test_a_lesion_changes_its_modality_there_and_the_other_nowhere(kind):
 
 def change_in_hu(kind, size=SIZE):
     case, ill = planted(kind, size=size)
-    scale = hounsfield(case.voxels[0], case.mask)
+    scale = ct_scale(case.voxels[0], case.mask, "CT").unit
     return float(np.median((ill.voxels[0] - case.voxels[0])[ill.lesion]) * scale)
+
+
+def test_a_window_of_hounsfield_units_is_taken_by_its_own_scale():
+    case, _ = planted("bleed-on-CT")
+    units = ct_scale(case.voxels[0], case.mask, "CT").hounsfield(case.voxels[0])
+    bone = ct_scale(units, case.mask, "CT:bone")
+    assert (bone.zero, bone.unit) == (-800.0, 2800.0)
+    voxels = np.stack([np.clip(bone.prepared(units), 0, 1), case.voxels[1]]).astype(np.float32)
+    windowed = replace(case, voxels=voxels, modalities=("CT:bone", "T1w"))
+    ill = plant_cross(windowed, "bleed-on-CT", "CT:bone", size=SIZE)
+    change = np.median((ill.voxels[0] - voxels[0])[ill.lesion]) * bone.unit
+    assert 20 <= change <= 45
+    with pytest.raises(ConfigError, match="one window"):
+        twice = replace(case, voxels=voxels[[0, 0, 1]], modalities=("CT:bone", "CT:brain", "T1w"))
+        plant_cross(twice, "bleed-on-CT", "CT:bone", size=SIZE)
 
 
 @pytest.mark.parametrize(

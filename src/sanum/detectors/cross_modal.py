@@ -14,9 +14,16 @@ from torch import nn
 from sanum.core.config import config_sha256
 from sanum.core.errors import ModelFileError
 from sanum.core.records import AnomalyMap, Prepared
+from sanum.core.units import Channels
 from sanum.detectors.base import Detector, State
 from sanum.detectors.pair_judge import JudgeSettings, PairJudge
-from sanum.detectors.pair_scores import PairScores, pooled_latents, score_kind, scores_of
+from sanum.detectors.pair_scores import (
+    PairScores,
+    expected_from_others,
+    pooled_latents,
+    score_kind,
+    scores_of,
+)
 from sanum.detectors.surprise import fused, slice_table, surprise, tops_of_slices
 from sanum.nets.averaged import Averaged
 from sanum.nets.cross_modal import CrossModal, CrossModalConfig
@@ -65,9 +72,9 @@ class Config:
     judge: JudgeSettings = field(default_factory=JudgeSettings)
     encoder: tuple[int, ...] = (32, 48, 64)
     latents: int = 16
-    windows: Mapping[str, float] = field(default_factory=lambda: {"CT": 0.1})
+    windows: Mapping[str, float] = field(default_factory=lambda: {"CT": 0.1, "CT:bone": 0.1})
     misregistration: float = 1.0
-    epochs: int = 40
+    epochs: int = 20
     batch: int = 8
     learning_rate: float = 2e-3
     validation_share: float = 0.1
@@ -194,6 +201,16 @@ class CrossModalDetector(Detector):
     def latents(self, case: Prepared) -> NDArray[np.float32]:
         """Latents (K', 2·L) of the slices that show anything, averaged over the mask, modality after modality."""
         return pooled_latents(self._fitted(), case)
+
+    def expected(self, case: Prepared) -> Channels:
+        """Each modality as the others lead one to expect it: (M, I, J, K) in [0, 1].
+
+        Raises:
+            NotFittedError: before `fit` or `load_state`.
+            ScanError: a case that lacks a modality.
+        """
+        super()._check_case(case)
+        return expected_from_others(self._fitted(), case)
 
     @property
     def healthy_latents(self) -> NDArray[np.float32]:

@@ -27,7 +27,13 @@ FAULTY, SOUND = 80, 200
 """Pixels that a slice gives, at most: of a fault, and elsewhere."""
 
 HARD = 80
-"""Sound pixels of a slice that the first judge takes most for faulty; the second is taught with these too."""
+"""Sound pixels of a slice that a first judge takes most for faulty; the judge is taught with these too."""
+
+QUICKER = 3
+"""A first judge has so many times fewer trees."""
+
+Samples = NDArray[np.float32]
+Truth = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -35,18 +41,15 @@ class JudgeSettings:
     """How the judge is taught.
 
     Attributes:
-        rounds: times that each training slice is varied and planted anew, for the first judge and again for the
-            second, which is also taught what the first took wrongly for a fault; judges of a single modality are
-            taught once.
+        rounds: times that each training slice is varied and planted anew; for the judge of all modalities so many times
+            again, with the places that a first judge took wrongly for a fault.
         batch: slices at a time.
         boost: of its trees.
     """
 
-    rounds: int = 4
+    rounds: int = 3
     batch: int = 16
-    boost: BoostSettings = field(
-        default_factory=lambda: BoostSettings(trees=200, leaves=24, learning_rate=0.1)
-    )
+    boost: BoostSettings = field(default_factory=lambda: BoostSettings(trees=150, leaves=24))
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,17 +82,11 @@ class PairJudge:
                 answers.append(MISPAIRED)
             lesson = _Lesson(net, cases, modalities, mode, plan, how)
             features, truths = lesson.samples(seed + 2 * number)
+            if not mode:
+                features, truths = _and_hard_ones(lesson, features, truths, seed)
             trees[mode] = {
                 name: Boosted.fit(features[name], truths[name], how.boost, seed=seed) for name in answers
             }
-            if mode:
-                continue
-            more, told = lesson.samples(seed + 2 * number + 1, trees[mode])
-            for name in answers:
-                if name != MISPAIRED:
-                    both = np.concatenate([features[name], more[name]])
-                    truth = np.concatenate([truths[name], told[name]])
-                    trees[mode][name] = Boosted.fit(both, truth, how.boost, seed=seed)
         return cls(trees)
 
     def log_odds(self, net: CrossModal, images: Tensor, present: Tensor, mode: str) -> dict[str, Tensor]:
@@ -151,7 +148,7 @@ class _Lesson:
 
     def samples(
         self, seed: int, judge: Mapping[str, Boosted] | None = None
-    ) -> tuple[dict[str, NDArray[np.float32]], dict[str, NDArray[np.bool_]]]:
+    ) -> tuple[dict[str, Samples], dict[str, Truth]]:
         """Features and truth of sampled pixels by answer; with a judge, also the sound ones it is most wrong about."""
         rng = np.random.default_rng(seed)
         found: dict[str, list[tuple[NDArray[np.float32], bool]]] = {}
@@ -195,6 +192,19 @@ class _Lesson:
                         exercise, spoilt=shown, present=only.expand_as(exercise.present).clone()
                     )
                 yield exercise
+
+
+def _and_hard_ones(
+    lesson: _Lesson, features: dict[str, Samples], truths: dict[str, Truth], seed: int
+) -> tuple[dict[str, Samples], dict[str, Truth]]:
+    """The samples, and as many again with the sound ones that a quickly taught judge takes most for faulty."""
+    quick = replace(lesson.how.boost, trees=max(1, lesson.how.boost.trees // QUICKER))
+    first = {name: Boosted.fit(features[name], truths[name], quick, seed=seed) for name in lesson.modalities}
+    more, told = lesson.samples(seed + 1, first)
+    return (
+        {name: np.concatenate([one, more[name]]) for name, one in features.items()},
+        {name: np.concatenate([one, told[name]]) for name, one in truths.items()},
+    )
 
 
 def _some(pixels: NDArray[np.float32], most: int, rng: np.random.Generator) -> NDArray[np.float32]:

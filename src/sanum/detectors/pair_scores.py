@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from sanum.core.errors import ModelFileError
 from sanum.core.records import Prepared
-from sanum.core.units import Volume
+from sanum.core.units import Channels, Volume
 from sanum.detectors.pair_judge import MISPAIRED, PairJudge
 from sanum.detectors.smoothing import smooth_within
 from sanum.nets.cross_modal import CrossModal, Reading, cosine_distance
@@ -162,6 +162,16 @@ def pooled_latents(net: CrossModal, case: Prepared) -> NDArray[np.float32]:
             latents = net.read(images, present).latents
         rows.append(_pooled(*_sides(latents), _cells(case, which, latents)))
     return np.concatenate(rows)
+
+
+def expected_from_others(net: CrossModal, case: Prepared) -> Channels:
+    """Each modality as the others lead one to expect it, (M, I, J, K) in [0, 1], 0 outside the mask."""
+    expected = np.zeros(case.voxels.shape, np.float32)
+    for which, images, present in _slices(case, case.modalities):
+        with torch.inference_mode():
+            cross = net.read(images, present).cross[0].clamp(0.0, 1.0)
+        expected[..., int(which[0])] = cross.numpy()
+    return expected * case.mask
 
 
 def _sides(latents: Tensor) -> tuple[Tensor, Tensor]:

@@ -14,6 +14,7 @@ from scipy import ndimage
 
 from sanum.core.config import did_you_mean
 from sanum.core.errors import ConfigError
+from sanum.core.modalities import CHANNEL_MARK, TABLE, modality_of_channel
 from sanum.core.records import Prepared
 from sanum.core.units import Mask, Volume
 from sanum.synthesis import cross_paints as paints
@@ -33,7 +34,7 @@ from sanum.synthesis.whole_faults import (
 )
 
 AIR_HU = -1000.0
-"""What 0 means on a prepared CT whose scale starts at air."""
+"""What 0 means on a CT of grey levels, whose scale starts at air."""
 
 HISTOGRAM, LEAST_TISSUE = 180, 0.1
 """Bins of the histogram in which brain is looked for, and the intensity below which nothing counts as tissue."""
@@ -109,7 +110,7 @@ def sides_of(kind: CrossKind, modalities: tuple[str, ...]) -> tuple[str, ...]:
     """The modalities of a case in which a kind can be planted."""
     if kind.side == "any":
         return modalities
-    return tuple(name for name in modalities if (name == "CT") == (kind.side == "CT"))
+    return tuple(name for name in modalities if (modality_of_channel(name) == "CT") == (kind.side == "CT"))
 
 
 def plant_cross(
@@ -137,12 +138,14 @@ def plant_cross(
         The case with that modality changed, and where: of a whole modality the mask.
 
     Raises:
-        ConfigError: unknown kind, a modality or plane it can't be planted in, no donor, or a size or severity out
-            of range.
+        ConfigError: unknown kind, a modality or plane it can't be planted in, CT in several windows, no donor, or a
+            size or severity out of range.
     """
     chosen = find_cross_kind(kind)
     if modality not in sides_of(chosen, case.modalities):
         raise ConfigError(f"{case.case}: {kind} can't be planted in {modality}")
+    if len(_ct_channels(case.modalities)) > 1:
+        raise ConfigError(f'{case.case}: faults are planted in CT of one window, such as ct_windows=["bone"]')
     if not 0.0 < severity <= 1.0:
         raise ConfigError(f"severity: expected above 0 and up to 1, got {severity:g}")
     channel, rng = case.modalities.index(modality), np.random.default_rng(seed)
@@ -153,7 +156,7 @@ def plant_cross(
         lesion = case.mask.copy()
     else:
         soft, lesion = _placed(chosen, case, size, seed)
-        dark = modality == "CT" or modality in DARK_LESIONS
+        dark = modality_of_channel(modality) == "CT" or modality in DARK_LESIONS
         changed = _painted(chosen, case, channel, soft, CrossBrush(rng, severity, case.mask, dark))
         if chosen.paint is paints.no_bone:
             lesion &= np.abs(changed - healthy) > SEEN
@@ -162,12 +165,44 @@ def plant_cross(
     return replace(case, voxels=voxels, lesion=lesion)
 
 
-def hounsfield(ct: Volume, mask: Mask) -> float:
-    """Hounsfield units for the range 0 to 1 of a prepared CT whose 0 is air and whose commonest tissue is brain."""
+@dataclass(frozen=True)
+class CtScale:
+    """What the values of a prepared CT mean.
+
+    Attributes:
+        zero: Hounsfield units at 0.
+        unit: Hounsfield units from 0 to 1.
+    """
+
+    zero: float
+    unit: float
+
+    def hounsfield(self, values: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Prepared values in Hounsfield units."""
+        return values * np.float32(self.unit) + np.float32(self.zero)
+
+    def prepared(self, hounsfield: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Inverse of `hounsfield`."""
+        return (hounsfield - self.zero) / self.unit
+
+
+def ct_scale(ct: Volume, mask: Mask, channel: str) -> CtScale:
+    """The scale of a prepared CT: of a channel such as "CT:bone" that of its window.
+
+    Grey levels have none of their own: their 0 is taken for air, and the commonest tissue in the mask for brain.
+    """
+    _, _, window = channel.partition(CHANNEL_MARK)
+    if window:
+        low, high = TABLE["CT"].windows[window].ends
+        return CtScale(low, high - low)
     counts, edges = np.histogram(ct[mask], HISTOGRAM, (LEAST_TISSUE, 1.0))
     smooth = ndimage.uniform_filter1d(counts.astype(np.float64), 5)
     level = float(edges[smooth.argmax()] + edges[smooth.argmax() + 1]) / 2
-    return (BRAIN_HU - AIR_HU) / level
+    return CtScale(AIR_HU, (BRAIN_HU - AIR_HU) / level)
+
+
+def _ct_channels(modalities: tuple[str, ...]) -> list[int]:
+    return [n for n, name in enumerate(modalities) if modality_of_channel(name) == "CT"]
 
 
 def _placed(kind: CrossKind, case: Prepared, size: float, seed: int) -> tuple[Volume, Mask]:
@@ -192,10 +227,11 @@ def _placed(kind: CrossKind, case: Prepared, size: float, seed: int) -> tuple[Vo
 
 def _room(kind: CrossKind, case: Prepared) -> Mask:
     """Where a lesion may lie: inside the skull as the CT shows it, else well inside the mask; or on the skull."""
-    if "CT" not in case.modalities:
+    channels = _ct_channels(case.modalities)
+    if not channels:
         return _eroded(case.mask, 2) if case.mask.sum() > 2000 else case.mask
-    ct = np.asarray(case.voxels[case.modalities.index("CT")])
-    hu = ct * hounsfield(ct, case.mask) + AIR_HU
+    ct = np.asarray(case.voxels[channels[0]])
+    hu = ct_scale(ct, case.mask, case.modalities[channels[0]]).hounsfield(ct)
     bone = (hu > paints.BONE_HU) & case.mask
     if kind.paint is paints.no_bone:
         near = ndimage.binary_dilation(bone, iterations=2)
@@ -236,10 +272,10 @@ def _painted(
 ) -> NDArray[np.floating]:
     assert kind.paint is not None
     healthy = np.array(case.voxels[channel])
-    if case.modalities[channel] != "CT":
+    if channel not in _ct_channels(case.modalities):
         return kind.paint(healthy, soft, brush)
-    scale = hounsfield(healthy, case.mask)
-    changed = (kind.paint(healthy * np.float32(scale) + np.float32(AIR_HU), soft, brush) - AIR_HU) / scale
+    scale = ct_scale(healthy, case.mask, case.modalities[channel])
+    changed = scale.prepared(kind.paint(scale.hounsfield(healthy), soft, brush))
     if not case.is_image:
         return changed
     grey = np.round(changed * GREY_LEVELS) / GREY_LEVELS
