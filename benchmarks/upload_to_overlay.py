@@ -43,21 +43,14 @@ def main(model: Path, scans: list[Path]) -> None:
             page.set_default_timeout(PATIENCE_SECONDS * 1000)
             _wait_until_ready(page, address)
             for scan in scans:
-                before = _processor_seconds(service)
-                found = one(page, address, scan)
-                spent = {
-                    who: round(now - then, 1)
-                    for (who, now), then in zip(
-                        _processor_seconds(service).items(), before.values(), strict=True
-                    )
-                }
-                print(json.dumps({"scan": scan.name, **found, "cpu_s": spent}), flush=True)
+                print(json.dumps({"scan": scan.name, **one(page, address, scan, service)}), flush=True)
             browser.close()
 
 
-def one(page: Any, address: str, scan: Path) -> dict[str, Any]:
-    """Send a scan through the page and wait until its overlay is drawn."""
+def one(page: Any, address: str, scan: Path, service: int) -> dict[str, Any]:
+    """Send a scan through the page and wait until its overlay is drawn; `service` is its process."""
     page.goto(address)
+    before = cpu_seconds(service)
     page.locator("input[type=file]").first.set_input_files(scan)
     started = time.perf_counter()
     page.get_by_role("button", name="Judge this scan").click()
@@ -65,7 +58,9 @@ def one(page: Any, address: str, scan: Path) -> dict[str, Any]:
     sent = time.perf_counter()
     case = page.url.rpartition("/")[2]
     stages = _follow(page, f"{address}/v1/cases/{case}")
+    judged, others = cpu_seconds(service), _browser_seconds(service)
     page.locator("canvas[data-drawn=true]").first.wait_for()
+    drawing = _browser_seconds(service) - others
     page.screenshot()
     drawn = time.perf_counter()
     by_stage = {stage: round(after - begun, 2) for (stage, begun), (_, after) in itertools.pairwise(stages)}
@@ -74,13 +69,13 @@ def one(page: Any, address: str, scan: Path) -> dict[str, Any]:
         "upload": round(sent - started, 2),
         "worker": by_stage,
         "drawing": round(drawn - stages[-1][1], 2),
+        "cpu_s": {"service": round(judged - before, 1), "first overlay": round(drawing, 1)},
         "load_average": round(os.getloadavg()[0], 1),
     }
 
 
-def _processor_seconds(service: int) -> dict[str, float]:
-    served = cpu_seconds(service)
-    return {"service": served, "browser": cpu_seconds(os.getpid()) - served}
+def _browser_seconds(service: int) -> float:
+    return cpu_seconds(os.getpid()) - cpu_seconds(service)
 
 
 def _follow(page: Any, address: str) -> list[tuple[str, float]]:

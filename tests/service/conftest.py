@@ -49,7 +49,7 @@ def postgres_url() -> Iterator[str]:
         capture_output=True,
     )
     options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-    control = [*as_user, tools / "pg_ctl", "-D", folder / "db", "-w"]
+    control = [*as_user, tools / "pg_ctl", "-D", folder / "db", "-w", "-t", "200"]
     subprocess.run([*control, "-o", options, "-l", folder / "log", "start"], check=True, capture_output=True)
     try:
         yield f"postgresql://sanum@127.0.0.1:{port}/postgres"

@@ -20,7 +20,7 @@ from tests.service.conftest import Live
 from tests.service.fakes import nifti
 
 
-def ended(service: Live, case: str, seconds: float = 90.0) -> dict:
+def ended(service: Live, case: str, seconds: float = 200.0) -> dict:
     deadline = time.monotonic() + seconds
     while True:
         try:
