@@ -10,6 +10,7 @@ from torch import nn
 from sanum.core.records import Prepared
 from sanum.detectors.slicewise import Teaching, teach
 from sanum.nets.averaged import Averaged
+from sanum.train.checkpoint import round_to_half
 from sanum.train.history import History
 from sanum.train.lesson import Lesson
 from sanum.train.run import Run
@@ -37,7 +38,7 @@ def teach_lesions(
     seed: int,
     run: Run | None,
 ) -> tuple[Net, History]:
-    """The averaged network of the epoch that marks planted lesions best in validation subjects.
+    """The averaged network of the epoch that marks planted lesions best in validation subjects, in half precision.
 
     Args:
         make: gives the network with random weights.
@@ -62,4 +63,6 @@ def teach_lesions(
         weight_decay=WEIGHT_DECAY,
         steepest=STEEPEST,
     )
-    return pupil.result(), history
+    net = pupil.result()
+    round_to_half(net)
+    return net, history

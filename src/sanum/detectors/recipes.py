@@ -137,22 +137,15 @@ RESTORE_VOLUME = Recipe(
 RESTORE_3D = Recipe(
     "restore-3d",
     {
-        "epochs": 150,
+        "epochs": 160,
         "learning_rate": 1.5e-3,
-        "lesions": {
-            "healthy": 0.35,
-            "smallest": 0.001,
-            "largest": 0.1,
-            "bright": 0.4,
-            "mildest": 0.25,
-            "number": 3,
-        },
+        "lesions": {"healthy": 0.35, "smallest": 0.001, "largest": 0.1, "bright": 0.4, "number": 3},
         "healthy": {
             "turn": 0.03,
             "scale": 0.05,
             "shift": 0.015,
-            "warp": 0.05,
-            "ageing": 0.5,
+            "warp": 0.02,
+            "ageing": 0.4,
             "widening": 1,
             "contrast": 0.09,
             "gamma": 0.08,
@@ -160,6 +153,7 @@ RESTORE_3D = Recipe(
             "noise": 0.03,
             "coarseness": 0.15,
         },
+        "smoothing_mm": 4.5,
     },
     Summary("top", 0.002),
 )

@@ -29,7 +29,7 @@ from sanum.detectors.smoothing import smooth_within
 from sanum.nets.restorer import Restorer, RestorerConfig
 from sanum.synthesis.healthy import Variety
 from sanum.synthesis.plant import Mixture
-from sanum.train.checkpoint import load_net_arrays, net_arrays
+from sanum.train.checkpoint import compact_arrays, load_net_arrays
 from sanum.train.history import History
 from sanum.train.lesson import Lesson, LessonPlan
 from sanum.train.run import Run
@@ -158,7 +158,7 @@ class Restore(Detector):
 
     def state(self) -> State:
         """Weights of the network, and the location prior where there is one."""
-        arrays = {f"net.{name}": array for name, array in net_arrays(self._fitted()).items()}
+        arrays = {f"net.{name}": array for name, array in compact_arrays(self._fitted()).items()}
         return arrays if self.prior_ is None else {**arrays, "prior": self.prior_.copy()}
 
     def load_state(self, arrays: Mapping[str, NDArray[Any]]) -> Self:

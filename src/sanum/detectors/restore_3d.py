@@ -25,7 +25,7 @@ from sanum.nets.volume_restorer import VolumeRestorer
 from sanum.synthesis.draws import Draws
 from sanum.synthesis.healthy import Variety
 from sanum.synthesis.plant import Mixture
-from sanum.train.checkpoint import load_net_arrays, net_arrays
+from sanum.train.checkpoint import compact_arrays, load_net_arrays
 from sanum.train.data import WHOLE
 from sanum.train.history import History
 from sanum.train.lesson import Exercise, Lesson, LessonPlan, set_whole
@@ -103,7 +103,7 @@ class Restore3d(Detector):
         settings: Config = self.config
         plan = LessonPlan(settings.lesions, settings.healthy, context=0, easy_steps=settings.easy_steps)
         mean, spread = self._atlas(cases)
-        net, self.history_ = teach_lesions(
+        self.net_, self.history_ = teach_lesions(
             lambda: VolumeRestorer(settings.widths, mean, spread),
             Lesson(plan, self._exercise),
             cases,
@@ -113,7 +113,6 @@ class Restore3d(Detector):
             seed=seed,
             run=run,
         )
-        self.net_ = net.half().float()
         self.prior_ = learn_prior(cases, self._surprise) if settings.location_prior > 0.0 else None
         return self
 
@@ -133,9 +132,7 @@ class Restore3d(Detector):
 
     def state(self) -> State:
         """Weights in half precision, the atlas, and the location prior where there is one."""
-        arrays = {
-            f"net.{name}": array.astype(np.float16) for name, array in net_arrays(self._fitted()).items()
-        }
+        arrays = {f"net.{name}": array for name, array in compact_arrays(self._fitted()).items()}
         return arrays if self.prior_ is None else {**arrays, "prior": self.prior_.copy()}
 
     def load_state(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
@@ -148,11 +145,7 @@ class Restore3d(Detector):
             )
         atlas = torch.zeros(len(self.modalities), *arrays["net.mean"].shape[1:])
         net = VolumeRestorer(self.config.widths, atlas, atlas.clone())
-        weights = {
-            name.removeprefix("net."): array.astype(np.float32)
-            for name, array in arrays.items()
-            if name != "prior"
-        }
+        weights = {name.removeprefix("net."): array for name, array in arrays.items() if name != "prior"}
         load_net_arrays(net, weights)
         self.net_, self.history_ = net.eval(), None
         self.prior_ = arrays["prior"].astype(np.float32) if wanted else None

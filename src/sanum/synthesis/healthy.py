@@ -76,24 +76,6 @@ def moved(stacks: Tensor, brain: Tensor, variety: Variety, draws: Draws) -> tupl
     return flat[:, : channels * depth].reshape_as(stacks) * inside, inside
 
 
-def moved_whole(stacks: Tensor, brain: Tensor, variety: Variety, draws: Draws) -> tuple[Tensor, Tensor]:
-    """As `moved` for whole volumes: turned, scaled, shifted and warped in three dimensions."""
-    count, _, *size = stacks.shape
-    skew = variety.turn * draws.normal(count, 3, 3)
-    turn = torch.matrix_exp((skew - skew.transpose(1, 2)) / 2**0.5)
-    scale = draws.log_uniform(1.0 - variety.scale, 1.0 + variety.scale, count, 3, 1)
-    pose = torch.cat([turn * scale, variety.shift * draws.normal(count, 3, 1)], dim=2)
-    places = functional.affine_grid(pose, [count, 1, *size], align_corners=False)
-    cells = draws.integer(3, 7)
-    warp = [smooth_field(count, cast(Size, tuple(size)), cells, draws, octaves=1) for _ in range(3)]
-    strength = spread(draws.uniform(0.0, variety.warp, count))
-    places = places + (torch.cat(warp, dim=1) * strength).movedim(1, -1)
-    both = functional.grid_sample(torch.cat([stacks, brain], dim=1), places, align_corners=False)
-    both = torch.where(spread(draws.chance(0.5, count)), both.flip(3), both)
-    inside = (both[:, -1:] > 0.5).float()
-    return both[:, :-1] * inside, inside
-
-
 def aged(stacks: Tensor, brain: Tensor, variety: Variety, draws: Draws) -> Tensor:
     """Wider ventricles and sulci: grey-scale erosion wherever fluid, dark on T1 and FLAIR, is next door."""
     rows = torch.nonzero(draws.chance(variety.ageing, len(stacks)))[:, 0]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import safetensors
 import safetensors.numpy
 import torch
@@ -42,6 +43,25 @@ class Identity:
 def net_arrays(net: nn.Module) -> dict[str, NDArray[Any]]:
     """Weights and buffers of a network as named arrays, copied to memory."""
     return {name: _to_array(value) for name, value in net.state_dict().items()}
+
+
+@torch.no_grad()
+def round_to_half(net: nn.Module) -> None:
+    """Round weights and buffers to what half precision can hold, in place; numbers beyond its range stay."""
+    for value in net.state_dict().values():
+        if value.is_floating_point() and bool(value.half().isfinite().all()):
+            value.copy_(value.half())
+
+
+def compact_arrays(net: nn.Module) -> dict[str, NDArray[Any]]:
+    """As `net_arrays`, in half precision where that loses no bit of any weight, as after `round_to_half`."""
+    arrays = net_arrays(net)
+    halves = {
+        name: array.astype(np.float16) if array.dtype == np.float32 else array
+        for name, array in arrays.items()
+    }
+    same = all(np.array_equal(halves[name].astype(array.dtype), array) for name, array in arrays.items())
+    return halves if same else arrays
 
 
 def load_net_arrays(net: nn.Module, arrays: Mapping[str, NDArray[Any]]) -> None:

@@ -16,7 +16,6 @@ from sanum.synthesis.healthy import (
     aged,
     imaged,
     moved,
-    moved_whole,
     of_another_sequence,
     recontrasted,
 )
@@ -68,8 +67,7 @@ class Exercise:
 @torch.no_grad()
 def set_exercise(stacks: Tensor, plan: LessonPlan, mixture: Mixture, draws: Draws) -> Exercise:
     """Make an exercise of healthy stacks (N, C, K, I, J), K > 2·context; every inner slice is a target."""
-    healthy, brain = moved(stacks, brain_of(stacks), plan.healthy, draws)
-    whole = _diseased(healthy, brain, plan, mixture, draws)
+    whole = set_whole(stacks, plan, mixture, draws)
     windows = whole.windows.unfold(2, 2 * plan.context + 1, 1).movedim(-1, 3)
     targets = slice(plan.context, stacks.shape[2] - plan.context)
     return Exercise(
@@ -80,12 +78,8 @@ def set_exercise(stacks: Tensor, plan: LessonPlan, mixture: Mixture, draws: Draw
 
 @torch.no_grad()
 def set_whole(stacks: Tensor, plan: LessonPlan, mixture: Mixture, draws: Draws) -> Exercise:
-    """Make an exercise whose windows are whole volumes (N, C, K, I, J); its other parts have K as well."""
-    healthy, brain = moved_whole(stacks, brain_of(stacks), plan.healthy, draws)
-    return _diseased(healthy, brain, plan, mixture, draws)
-
-
-def _diseased(healthy: Tensor, brain: Tensor, plan: LessonPlan, mixture: Mixture, draws: Draws) -> Exercise:
+    """Make an exercise whose windows are whole stacks (N, C, K, I, J); its other parts have K as well."""
+    healthy, brain = moved(stacks, brain_of(stacks), plan.healthy, draws)
     healthy = aged(healthy, brain, plan.healthy, draws)
     healthy = of_another_sequence(healthy, plan.healthy, draws)
     diseased, lesion = plant_mixture(healthy, brain, mixture, draws)
