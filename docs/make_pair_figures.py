@@ -83,6 +83,7 @@ def pair_distances(table: Path, name: str) -> bytes:
         lines = list(csv.DictReader(file, delimiter="\t"))
     kinds = ("healthy", "re-paired", "foreign-slice")
     values = {kind: [float(line[name]) for line in lines if line["kind"] == kind] for kind in kinds}
+    values = {kind: found for kind, found in values.items() if found}
     return distributions(values, "surprise of the pair, decades")
 
 

@@ -82,7 +82,7 @@ class Config:
     healthy: Variety = field(default_factory=lambda: Variety(turn=0.08, scale=0.08, shift=0.02, noise=0.04))
     smoothing_mm: float = 3.0
     weights: Mapping[str, float] = field(
-        default_factory=lambda: {"at odds": 1.0, "mispaired": 1.0, "cross": 0.02, "own": 0.02, "latent": 0.02}
+        default_factory=lambda: {"at odds": 1.0, "mispaired": 1.0}
     )
 
     def __post_init__(self) -> None:
