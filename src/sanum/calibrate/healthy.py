@@ -113,9 +113,9 @@ def calibration_from_maps(
         slice_scores=_padded([subject.slices for subject in ordered]),
         finding_scores=_padded(_finding_scores(ordered, levels)),
         control=wanted.control,
-        place_mean=place_mean,
-        place_std=place_std,
-        place_peaks=np.stack([subject.blocks for subject in ordered]) if common else None,
+        place_mean=None if place_mean is None else _half(place_mean),
+        place_std=None if place_std is None else _half(place_std),
+        place_peaks=_half(np.stack([subject.blocks for subject in ordered])) if common else None,
     )
 
 
@@ -230,3 +230,9 @@ def _padded(rows: list[NDArray[np.float64]]) -> NDArray[np.float64]:
     for number, row in enumerate(rows):
         table[number, : len(row)] = row
     return table
+
+
+def _half(values: NDArray[np.floating]) -> NDArray[np.float16]:
+    """In half precision: enough to tell people what is usual at a place, at half the size of the model file."""
+    largest = np.finfo(np.float16).max
+    return values.clip(-largest, largest).astype(np.float16)

@@ -228,7 +228,7 @@ class Calibration:
         control: what is promised about the several findings of one case.
         place_mean: (ceil(I/s), ceil(J/s), ceil(K/s)) mean of the healthy maps at every s-th voxel of the common model
             grid, s = `PLACE_STEP`, NaN where fewer than two subjects have it; None where cases lie on different grids.
-        place_std: their standard deviation, float32 as well.
+        place_std: their standard deviation. These three are for people to read, in half precision.
         place_peaks: (n, ceil(I/b), ceil(J/b), ceil(K/b)) highest value of each healthy map, in the order of `scores`,
             within each block of b = `PLACE_BLOCK` voxels a side, NaN where the block holds none of its mask; None
             where cases lie on different grids.
@@ -245,9 +245,9 @@ class Calibration:
     slice_scores: NDArray[np.float64] | None = None
     finding_scores: NDArray[np.float64] | None = None
     control: FindingControl = "family-wise"
-    place_mean: Volume | None = None
-    place_std: Volume | None = None
-    place_peaks: NDArray[np.float32] | None = None
+    place_mean: NDArray[np.float16] | None = None
+    place_std: NDArray[np.float16] | None = None
+    place_peaks: NDArray[np.float16] | None = None
 
 
 PLACE_STEP = 2

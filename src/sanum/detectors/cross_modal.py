@@ -81,9 +81,7 @@ class Config:
     faults: Faults = field(default_factory=Faults)
     healthy: Variety = field(default_factory=lambda: Variety(turn=0.08, scale=0.08, shift=0.02, noise=0.04))
     smoothing_mm: float = 3.0
-    weights: Mapping[str, float] = field(
-        default_factory=lambda: {"at odds": 1.0, "mispaired": 1.0}
-    )
+    weights: Mapping[str, float] = field(default_factory=lambda: {"at odds": 1.0, "mispaired": 1.0})
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch", "latents"):

@@ -29,7 +29,7 @@ from sanum.detectors.smoothing import smooth_within
 from sanum.nets.restorer import Restorer, RestorerConfig
 from sanum.synthesis.healthy import Variety
 from sanum.synthesis.plant import Mixture
-from sanum.train.checkpoint import compact_arrays, load_net_arrays
+from sanum.train.checkpoint import compact, compact_arrays, load_net_arrays
 from sanum.train.history import History
 from sanum.train.lesson import Lesson, LessonPlan
 from sanum.train.run import Run
@@ -159,7 +159,7 @@ class Restore(Detector):
     def state(self) -> State:
         """Weights of the network, and the location prior where there is one."""
         arrays = {f"net.{name}": array for name, array in compact_arrays(self._fitted()).items()}
-        return arrays if self.prior_ is None else {**arrays, "prior": self.prior_.copy()}
+        return arrays if self.prior_ is None else {**arrays, **compact({"prior": self.prior_.copy()})}
 
     def load_state(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """Take up saved weights, and the prior."""

@@ -25,7 +25,7 @@ from sanum.nets.volume_restorer import VolumeRestorer
 from sanum.synthesis.draws import Draws
 from sanum.synthesis.healthy import Variety
 from sanum.synthesis.plant import Mixture
-from sanum.train.checkpoint import compact_arrays, load_net_arrays
+from sanum.train.checkpoint import compact, compact_arrays, load_net_arrays
 from sanum.train.data import WHOLE
 from sanum.train.history import History
 from sanum.train.lesson import Exercise, Lesson, LessonPlan, set_whole
@@ -133,7 +133,7 @@ class Restore3d(Detector):
     def state(self) -> State:
         """Weights in half precision, the atlas, and the location prior where there is one."""
         arrays = {f"net.{name}": array for name, array in compact_arrays(self._fitted()).items()}
-        return arrays if self.prior_ is None else {**arrays, "prior": self.prior_.copy()}
+        return arrays if self.prior_ is None else {**arrays, **compact({"prior": self.prior_.copy()})}
 
     def load_state(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """Take up saved weights, atlas and prior."""

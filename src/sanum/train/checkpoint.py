@@ -55,7 +55,11 @@ def round_to_half(net: nn.Module) -> None:
 
 def compact_arrays(net: nn.Module) -> dict[str, NDArray[Any]]:
     """As `net_arrays`, in half precision where that loses no bit of any weight, as after `round_to_half`."""
-    arrays = net_arrays(net)
+    return compact(net_arrays(net))
+
+
+def compact(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Single precision as half precision where that loses no bit of any array."""
     halves = {
         name: array.astype(np.float16) if array.dtype == np.float32 else array
         for name, array in arrays.items()

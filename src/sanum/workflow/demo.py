@@ -12,6 +12,7 @@ import numpy as np
 
 from sanum.cohort.table import Cohort, Row, read_cohort, write_cohort
 from sanum.core.records import NOTICE, Split
+from sanum.core.shipped import find_model
 from sanum.evaluate.summary import Evaluation
 from sanum.formats import write_volume
 from sanum.prepare.presets import Template
@@ -30,6 +31,7 @@ LEVEL = 0.1
 LESION_ML = 10.0
 RECIPES: dict[str, dict[str, Any]] = {"atlas": {}, "cae": {"epochs": 4}}
 SHOWN = "atlas"
+SHIPPED = "sanum-t1-restore"
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,10 @@ def demo(out: Path, *, seed: int = 0) -> Iterator[str]:
         recalibrate(model_path, None, rule="conformal", level=LEVEL, out=model_path)
         figures = evaluate(model_path, out / "prepared", out / f"evaluation-{recipe}", draws=200)
         yield f"{recipe}: trained, calibrated on {CALIBRATION} others, tested: {_figures(figures)} ({_passed(started)})"
+    local = out / f"{SHIPPED}.safetensors"
+    recalibrate(find_model(Path(SHIPPED)), out / "prepared", rule="conformal", level=LEVEL, out=local)
+    figures = evaluate(local, out / "prepared", out / f"evaluation-{SHIPPED}", draws=200)
+    yield f"{SHIPPED}: calibrated anew on the {CALIBRATION} others, tested: {_figures(figures)} ({_passed(started)})"
     tests = [row for row in cohort if row.split == "test"]
     for line in detect_rows(out / f"{SHOWN}.safetensors", tests, out / "results"):
         yield f"{line['case']} ({line['label']}): {line['status']}, p = {line['p_value']}"
