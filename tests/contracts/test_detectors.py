@@ -12,6 +12,9 @@ from sanum.detectors import DETECTORS, detector_class
 from sanum.train.run import Run
 from tests.phantoms import prepared_case
 
+STILL = dict.fromkeys(("turn", "scale", "shift", "warp", "gamma", "bias", "coarseness"), 0.0)
+"""Healthy scans are taught as they are."""
+
 ENCODER = str(Path(__file__).with_name("tiny_encoder.toml"))
 
 TINY = {
@@ -48,15 +51,7 @@ TINY = {
         "learning_rate": 0.01,
         "easy_steps": 0,
         "lesions": {"bright": 1.0, "smallest": 0.02, "mildest": 0.7},
-        "healthy": {
-            "turn": 0.0,
-            "scale": 0.0,
-            "shift": 0.0,
-            "warp": 0.0,
-            "gamma": 0.0,
-            "bias": 0.0,
-            "coarseness": 0.0,
-        },
+        "healthy": STILL,
     },
     "restore-3d": {
         "widths": [16, 32],
@@ -66,15 +61,7 @@ TINY = {
         "block": 1,
         "easy_steps": 0,
         "lesions": {"bright": 1.0, "smallest": 0.02, "mildest": 0.7, "healthy": 0.0, "number": 3},
-        "healthy": {
-            "turn": 0.0,
-            "scale": 0.0,
-            "shift": 0.0,
-            "warp": 0.0,
-            "gamma": 0.0,
-            "bias": 0.0,
-            "coarseness": 0.0,
-        },
+        "healthy": STILL,
     },
     "pair-cae": {"widths": [4, 8], "epochs": 12, "batch": 4, "learning_rate": 0.01, "intensity": 0.0},
     "cross-modal": {
@@ -86,15 +73,7 @@ TINY = {
         "misregistration": 0.0,
         "judge": {"rounds": 6, "boost": {"trees": 20, "leaves": 8, "least_leaf": 5}},
         "faults": {"bright": 1.0, "smallest": 0.02, "mildest": 0.7, "missing": 0.0},
-        "healthy": {
-            "turn": 0.0,
-            "scale": 0.0,
-            "shift": 0.0,
-            "warp": 0.0,
-            "gamma": 0.0,
-            "bias": 0.0,
-            "coarseness": 0.0,
-        },
+        "healthy": STILL,
     },
 }
 """Settings with which each detector learns the phantoms within a second or two."""
