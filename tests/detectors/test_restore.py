@@ -92,7 +92,8 @@ def test_the_location_prior_quietens_where_healthy_scans_score_high():
     )
     scores = [np.nan_to_num(plain.score(case).values)[::2, ::2, ::2] for case in healthy]
     prior = np.quantile(scores, QUANTILE, axis=0)
-    assert np.allclose(ready.prior_, prior, rtol=HALF)
+    everywhere = np.all([case.mask[::2, ::2, ::2] for case in healthy], axis=0)
+    assert np.allclose(ready.prior_[everywhere], prior[everywhere], rtol=HALF, atol=1e-4)
     weighed, raw = ready.score(healthy[0]).values, plain.score(healthy[0]).values
     assert np.allclose(weighed[4, 16, 2], raw[4, 16, 2] / (prior[2, 8, 1] + 0.02), rtol=HALF)
     again = Restore(config, ("T1w",)).load_state(ready.state())

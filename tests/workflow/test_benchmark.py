@@ -29,7 +29,7 @@ def plan(store, tmp_path_factory):
 @pytest.fixture(scope="module")
 def done(plan, tmp_path_factory):
     out = tmp_path_factory.mktemp("benchmark")
-    return run_benchmark(plan, out), out
+    return run_benchmark([plan], out), out
 
 
 def test_every_run_has_a_record_with_what_it_rests_on(done):
@@ -50,7 +50,7 @@ def test_every_run_has_a_record_with_what_it_rests_on(done):
 def test_what_is_done_is_not_run_again(plan, done):
     _, out = done
     before = {path.name: path.stat().st_mtime_ns for path in (out / "records").glob("dark*")}
-    run_benchmark(plan, out)
+    run_benchmark([plan], out)
     assert before == {path.name: path.stat().st_mtime_ns for path in (out / "records").glob("dark*")}
 
 
@@ -68,6 +68,31 @@ def test_the_brightness_baseline_is_added(store, tmp_path):
     path = tmp_path / "plan.yaml"
     path.write_text(f"train: {store.folder}\ntests: {{a: {store.folder}}}\ndetectors: [{{recipe: cae}}]\n")
     assert read_benchmark(path).detectors[0].recipe == "cae"
+
+
+def test_several_plans_give_one_table_of_figures_with_intervals(plan, store, tmp_path):
+    other = tmp_path / "other.yaml"
+    other.write_text(
+        f"train: {store.folder}\ntests: {{others: {store.folder}}}\n"
+        "detectors: [{recipe: intensity}]\nlevel: 0.2\ndraws: 10\n"
+    )
+    records = run_benchmark([plan, other], tmp_path / "out")
+    assert {one["test"] for one in records} == {"phantoms", "others"}
+    rows = (tmp_path / "out" / "results.md").read_text().splitlines()
+    assert [row.split(" | ")[0] for row in rows[2:5]] == ["| others", "| phantoms", "| phantoms"]
+    healthy = records[-1]["evaluation"]
+    auroc = healthy["case_auroc"]["model"]
+    assert f"| {healthy['healthy']} + {healthy['lesion']} |" in rows[2]
+    assert f"{auroc['value']:.3f} [{auroc['low']:.3f}, {auroc['high']:.3f}]" in rows[2]
+    assert "±" in rows[3]
+    assert "±" not in rows[2]
+
+
+def test_two_plans_may_not_name_a_test_set_alike(plan, tmp_path):
+    twin = tmp_path / "twin.yaml"
+    twin.write_text(plan.read_text())
+    with pytest.raises(ConfigError, match="both name a test set 'phantoms'"):
+        run_benchmark([plan, twin], tmp_path / "out")
 
 
 @pytest.mark.parametrize(
@@ -101,7 +126,7 @@ def test_a_trained_model_is_a_contender_and_stays_as_it_is(store, done, tmp_path
         f"train: {store.folder}\ntests: {{phantoms: {store.folder}}}\n"
         f"detectors: [{{models: [{trained}, {trained}], name: kept}}]\nlevel: 0.25\ndraws: 10\n"
     )
-    records = [one for one in run_benchmark(plan, tmp_path / "out") if one["detector"] == "kept"]
+    records = [one for one in run_benchmark([plan], tmp_path / "out") if one["detector"] == "kept"]
     assert [(one["seed"], one["status"]) for one in records] == [(0, "done"), (1, "done")]
     assert records[0]["training_seconds"] is None
     assert trained.read_bytes() == before

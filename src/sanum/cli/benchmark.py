@@ -9,7 +9,9 @@ import typer
 
 
 def run(
-    plan: Annotated[Path, typer.Argument(help="YAML file: train, tests, detectors, seeds, …")],
+    plans: Annotated[
+        list[Path], typer.Argument(help="YAML files: train, tests, detectors, seeds, …; one table over all.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder for models, records and tables.")] = Path("benchmark"),
     workers: Annotated[int, typer.Option(help="Runs at a time.")] = 1,
 ) -> None:
@@ -20,7 +22,7 @@ def run(
     def show(record: dict[str, Any]) -> None:
         print(f"{record['detector']} seed {record['seed']} on {record['test']}: {record['status']}")
 
-    records = run_benchmark(plan, out, workers=workers, on_done=show)
+    records = run_benchmark(plans, out, workers=workers, on_done=show)
     print((out / "results.md").read_text(encoding="utf-8"))
     print(f"tables: {out}/results.md, .csv, .html; one record a run: {out}/records")
     for line in failed(records):

@@ -14,6 +14,10 @@ QUANTILE = 0.9
 """Share of the healthy cases whose score at a place is at most the prior there."""
 
 
+RAREST = 0.02
+"""Least share of the cases with brain at a place that is told from none."""
+
+
 def refuse_other_grids(cases: Sequence[Prepared], instead: str) -> None:
     """Make sure that a place means the same in all cases.
 
@@ -27,15 +31,22 @@ def refuse_other_grids(cases: Sequence[Prepared], instead: str) -> None:
             )
 
 
-def learn_prior(cases: Sequence[Prepared], score: Callable[[Prepared], Volume]) -> Volume:
-    """The quantile over healthy cases on one grid, of every second voxel, in half precision: model files should be small.
+def learn_prior(cases: Sequence[Prepared], score: Callable[[Prepared], Volume], softness: float) -> Volume:
+    """The prior of every second voxel, in half precision: model files should be small.
+
+    It is the quantile of the healthy scores. Where only a share of the cases has brain, the prior plus `softness` is
+    divided by that share: what lies there is mostly what an extraction left on (eyes, dura, neck), and a network has
+    seen little of it.
 
     Args:
-        cases: healthy ones.
+        cases: healthy ones, on one grid.
         score: gives a case's raw map (I, J, K).
+        softness: what `over_prior` will add.
     """
-    healthy = [score(case)[::2, ::2, ::2] for case in cases]
-    return np.quantile(healthy, QUANTILE, axis=0).astype(np.float16).astype(np.float32)
+    healthy = np.quantile([score(case)[::2, ::2, ::2] for case in cases], QUANTILE, axis=0)
+    presence = np.mean([case.mask[::2, ::2, ::2] for case in cases], axis=0)
+    prior = (healthy + softness) / np.maximum(presence, RAREST) - softness
+    return prior.astype(np.float16).astype(np.float32)
 
 
 def over_prior(values: Volume, prior: Volume, softness: float, case: Prepared) -> Volume:

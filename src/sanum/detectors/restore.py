@@ -132,7 +132,7 @@ class Restore(Detector):
         )
         if settings.location_prior > 0.0:
             refuse_other_grids(cases, "a location prior needs the template preset, or set location_prior = 0")
-            self.prior_ = learn_prior(cases, self._smoothed_chance)
+            self.prior_ = learn_prior(cases, self._smoothed_chance, settings.location_prior)
         return self
 
     def score(self, case: Prepared) -> AnomalyMap:

@@ -113,7 +113,11 @@ class Restore3d(Detector):
             seed=seed,
             run=run,
         )
-        self.prior_ = learn_prior(cases, self._surprise) if settings.location_prior > 0.0 else None
+        self.prior_ = (
+            learn_prior(cases, self._surprise, settings.location_prior)
+            if settings.location_prior > 0.0
+            else None
+        )
         return self
 
     def score(self, case: Prepared) -> AnomalyMap:

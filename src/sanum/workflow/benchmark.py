@@ -1,10 +1,10 @@
-"""Detectors by data sets by seeds from one YAML file: resumable, parallel, one JSON record a run."""
+"""Detectors by data sets by seeds from YAML files: resumable, parallel, one JSON record a run."""
 
 from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -102,6 +102,11 @@ class _Job:
     tests: dict[str, Path]
     out: Path
 
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """Test sets have one name over all plans, so the first tells which plan this is."""
+        return next(iter(self.tests)), self.contender.shown, self.seed
+
 
 def read_benchmark(path: Path) -> Benchmark:
     """Read the YAML file strictly.
@@ -123,7 +128,7 @@ def read_benchmark(path: Path) -> Benchmark:
 
 
 def run_benchmark(
-    path: Path,
+    paths: Sequence[Path],
     out: Path,
     *,
     workers: int = 1,
@@ -134,40 +139,54 @@ def run_benchmark(
     A run that fails is recorded with its reason and does not stop the others; it is tried again next time.
 
     Args:
-        path: the YAML file; paths in it are taken from its folder.
+        paths: YAML files; paths in them are taken from their folder. No two may name a test set alike.
         out: for `models/`, `maps/`, `records/` and the tables.
         workers: processes; detectors that use torch take several cores by themselves.
         on_done: called with each record.
 
     Returns:
-        The records, in the order of the file.
+        The records, in the order of the files.
 
     Raises:
-        ConfigError: the YAML file is wrong.
+        ConfigError: a YAML file is wrong, or two name a test set alike.
         CohortError: a store is missing.
         StorageError: `out` can't be written.
     """
-    plan = read_benchmark(path)
-    base = path.absolute().parent
+    plans = {path: read_benchmark(path) for path in paths}
+    _refuse_namesakes(plans)
+    jobs = [job for path, plan in plans.items() for job in _jobs(plan, path.absolute().parent, out)]
+    records: dict[tuple[str, str, int], list[dict[str, Any]]] = {}
+    for job, done in map_cases(_run, jobs, workers):
+        records[job.key] = done
+        for record in done:
+            on_done(record)
+    ordered = [record for job in jobs for record in records[job.key]]
+    write_tables(ordered, out)
+    return ordered
+
+
+def _refuse_namesakes(plans: Mapping[Path, Benchmark]) -> None:
+    """Records are named by test set, so one name must mean one set."""
+    owners: dict[str, Path] = {}
+    for path, plan in plans.items():
+        for name in plan.tests:
+            if name in owners:
+                raise ConfigError(f"{path} and {owners[name]} both name a test set {name!r}: rename one")
+            owners[name] = path
+
+
+def _jobs(plan: Benchmark, base: Path, out: Path) -> list[_Job]:
     contenders = plan.detectors
     if not any(one.recipe == BASELINE for one in contenders):
         contenders = (Contender(BASELINE), *contenders)
     tests = {name: base / folder for name, folder in plan.tests.items()}
     for folder in (base / plan.train, *tests.values()):
         Store.open(folder)
-    jobs = [
+    return [
         _Job(plan, contender, seed, base, base / plan.train, tests, out)
         for contender in contenders
         for seed in contender.seeds(plan.seeds)
     ]
-    records: dict[tuple[str, int], list[dict[str, Any]]] = {}
-    for job, done in map_cases(_run, jobs, workers):
-        records[job.contender.shown, job.seed] = done
-        for record in done:
-            on_done(record)
-    ordered = [record for job in jobs for record in records[job.contender.shown, job.seed]]
-    write_tables(ordered, out)
-    return ordered
 
 
 def _run(job: _Job) -> list[dict[str, Any]]:
