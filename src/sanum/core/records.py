@@ -121,7 +121,7 @@ class Summary:
 
 
 BACKGROUND = 0.8
-"""Share of the mask's voxels whose values lie below the case's background level: a lesion may take the rest of the brain."""
+"""Share of the mask's voxels below the case's background level: a lesion may take the rest of the brain."""
 
 FAINTEST_BACKGROUND = 1e-3
 """Least background that is told from none, as a share of the mean of the highest voxels."""

@@ -45,7 +45,7 @@ def learn_prior(cases: Sequence[Prepared], score: Callable[[Prepared], Volume], 
     """
     healthy = np.quantile([score(case)[::2, ::2, ::2] for case in cases], QUANTILE, axis=0)
     presence = np.mean([case.mask[::2, ::2, ::2] for case in cases], axis=0)
-    prior = (healthy + softness) / np.maximum(presence, RAREST) - softness
+    prior: Volume = (healthy + softness) / np.maximum(presence, RAREST) - softness
     return prior.astype(np.float16).astype(np.float32)
 
 
