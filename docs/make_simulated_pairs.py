@@ -50,5 +50,5 @@ if __name__ == "__main__":
         write_volume(mask, head.astype(np.uint8), t1.grid)
         rows.append(replace(row, scans={"CT": ct, "T1w": mr}, brain=mask))
     cohort = replace(discover(Path(sys.argv[1]), modality="T1w", label="healthy"), rows=tuple(rows))
-    shares = {"train": 0.4, "calibration": 0.4, "test": 0.2}
+    shares = {"train": 0.25, "calibration": 0.5, "test": 0.25}
     write_cohort(split_by_subject(replace(cohort, modalities=("CT", "T1w")), shares), out / "cohort.tsv")

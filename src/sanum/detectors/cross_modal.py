@@ -81,7 +81,7 @@ class Config:
     faults: Faults = field(default_factory=Faults)
     healthy: Variety = field(default_factory=lambda: Variety(turn=0.08, scale=0.08, shift=0.02, noise=0.04))
     smoothing_mm: float = 3.0
-    weights: Mapping[str, float] = field(default_factory=lambda: {"at odds": 1.0, "mispaired": 1.0})
+    weights: Mapping[str, float] = field(default_factory=lambda: {"at odds": 1.0, "mispaired": 0.3})
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch", "latents"):
@@ -98,10 +98,10 @@ class CrossModalDetector(Detector):
 
     Two encoders share a latent grid; each modality is rebuilt from its own and from the other's latents. A judge
     (boosted trees over pixel features), taught on one-sided synthetic faults, says which modality is at odds with
-    which, and whether the pair belongs together. Each score becomes a surprise, -log10 of its tail among healthy
-    validation voxels; the map is the weighted harmonic mean of those p-values. Crossmodal feature mapping
-    (Costanzino et al. 2024) is the nearest relative. Every score's own surprise stands in the map's `parts`, named
-    "<modality>: <kind>", and "<modality>: fused" fuses those of one modality.
+    which, and whether the pair belongs together. Each score, measured from the level of its own slice, becomes a
+    surprise, -log10 of its tail among healthy validation slices; the map is the weighted harmonic mean of those
+    p-values. Crossmodal feature mapping (Costanzino et al. 2024) is the nearest relative. Every score's own surprise
+    stands in the map's `parts`, named "<modality>: <kind>", and "<modality>: fused" fuses those of one modality.
 
     A case may lack all modalities but one. Then that one is judged alone, by its own reconstruction and by a judge
     that saw such cases in training: the weaker mode, with healthy values of its own.
@@ -172,7 +172,7 @@ class CrossModalDetector(Detector):
         arrays |= {f"judge.{name}": array for name, array in self.judge_.arrays().items()}
         arrays |= {f"latent.{name}": array for name, array in self.scores_.arrays().items()}
         for mode, tables in self.tables_.items():
-            arrays |= {f"table.{mode}.{name}": table.copy() for name, table in tables.items()}
+            arrays |= {f"tail.{mode}.{name}": table.copy() for name, table in tables.items()}
         return arrays
 
     def load_state(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
@@ -181,12 +181,15 @@ class CrossModalDetector(Detector):
         load_net_arrays(net, _part(arrays, "net."))
         nn.utils.convert_conv2d_weight_memory_format(net, torch.channels_last)
         tables: dict[str, dict[str, NDArray[np.float32]]] = {}
-        for name, table in _part(arrays, "table.").items():
+        for name, table in _part(arrays, "tail.").items():
             mode, _, score = name.partition(".")
             tables.setdefault(mode, {})[score] = table.astype(np.float32)
         wanted = {mode: set(scores_of(self._present(mode))) for mode in self._modes()}
         if {mode: set(known) for mode, known in tables.items()} != wanted:
-            raise ModelFileError("cross-modal: the healthy tables are missing or of other modalities")
+            raise ModelFileError(
+                "cross-modal: the healthy tails are missing or of other modalities; the file is damaged or of an "
+                "earlier version: train again"
+            )
         self.judge_ = PairJudge.of_arrays(_part(arrays, "judge."))
         self.scores_ = PairScores.of_arrays(_part(arrays, "latent."))
         self.net_, self.tables_, self.history_ = net.eval(), tables, None

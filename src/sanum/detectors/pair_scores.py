@@ -14,13 +14,16 @@ from torch.nn import functional
 
 from sanum.core.errors import ModelFileError
 from sanum.core.records import Prepared
-from sanum.core.units import Channels, Volume
+from sanum.core.units import Channels, Mask, Volume
 from sanum.detectors.pair_judge import MISPAIRED, PairJudge
 from sanum.detectors.smoothing import smooth_within
 from sanum.nets.cross_modal import CrossModal, Reading, cosine_distance
 
 RIDGE = 0.1
 """Share of the mean variance added to the covariance of latent differences, so that it can be inverted."""
+
+BACKGROUND = 0.9
+"""Share of a slice's mask below the level that its scores are measured from."""
 
 CELLS_A_SLICE = 512
 """Cells of a slice that give their latent difference."""
@@ -105,7 +108,10 @@ class PairScores:
         modalities: tuple[str, ...],
         smoothing_mm: float,
     ) -> dict[str, Volume]:
-        """Every score of a case, smoothed, (I, J, K) float32; higher = more anomalous."""
+        """Every score of a case, smoothed, (I, J, K) float32; higher = more anomalous.
+
+        All but "mispaired", which is one value a slice, are what stands out of the slice: see `standing_out`.
+        """
         names = scores_of(case.modalities)
         mode = "" if case.modalities == modalities else case.modalities[0]
         found: dict[str, Volume] = {name: np.zeros(case.grid.shape, np.float32) for name in names}
@@ -118,7 +124,8 @@ class PairScores:
             if name == "pair: mispaired":
                 found[name] = _averaged_by_slice(found[name], case)
             else:
-                found[name] = smooth_within(found[name], case.mask, case.grid, smoothing_mm)
+                smooth = smooth_within(found[name], case.mask, case.grid, smoothing_mm)
+                found[name] = standing_out(smooth, case.mask)
         return found
 
     def _values(
@@ -188,6 +195,17 @@ def _cells(case: Prepared, which: NDArray[np.int64], latents: Tensor) -> Tensor:
     """Share of the mask in each latent cell (N, h, w)."""
     mask = torch.from_numpy(np.moveaxis(case.mask[..., which], 2, 0).astype(np.float32))[:, None]
     return functional.adaptive_avg_pool2d(mask, (latents.shape[3], latents.shape[4]))[:, 0]
+
+
+def standing_out(values: Volume, mask: Mask) -> Volume:
+    """Values (I, J, K) over the level that `BACKGROUND` of each slice's mask lie below.
+
+    A slice that is odd everywhere (an odd level of the head, a noisy scan) is no sign of a fault at one place.
+    """
+    found = values.copy()
+    for k in np.flatnonzero(mask.any(axis=(0, 1))):
+        found[..., k] -= np.quantile(values[..., k][mask[..., k]], BACKGROUND)
+    return found
 
 
 def _averaged_by_slice(values: Volume, case: Prepared) -> Volume:

@@ -178,7 +178,7 @@ CLASSIC_PAIR = Recipe(
 CLASSIC_PAIR_STACKED = Recipe("pair-cae", {**CLASSIC_PAIR.config, "stacked": True}, CLASSIC_SUMMARY)
 """The same with both modalities as channels of one autoencoder."""
 
-CROSS_MODAL = Recipe("cross-modal")
+CROSS_MODAL = Recipe("cross-modal", summary=Summary("top", 0.002))
 """Registered pairs, such as CT and T1w, or T1w and FLAIR."""
 
 RECIPES: Mapping[str, Recipe] = {
