@@ -47,9 +47,9 @@ class JudgeSettings:
         boost: of its trees.
     """
 
-    rounds: int = 3
+    rounds: int = 8
     batch: int = 16
-    boost: BoostSettings = field(default_factory=lambda: BoostSettings(trees=150, leaves=24))
+    boost: BoostSettings = field(default_factory=lambda: BoostSettings(trees=400, leaves=31, learning_rate=0.08))
 
 
 @dataclass(frozen=True, eq=False)
