@@ -47,9 +47,11 @@ class JudgeSettings:
         boost: of its trees.
     """
 
-    rounds: int = 8
+    rounds: int = 16
     batch: int = 16
-    boost: BoostSettings = field(default_factory=lambda: BoostSettings(trees=400, leaves=31, learning_rate=0.08))
+    boost: BoostSettings = field(
+        default_factory=lambda: BoostSettings(trees=600, leaves=48, learning_rate=0.07)
+    )
 
 
 @dataclass(frozen=True, eq=False)

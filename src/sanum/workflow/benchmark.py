@@ -177,7 +177,7 @@ def _refuse_namesakes(plans: Mapping[Path, Benchmark]) -> None:
 
 def _jobs(plan: Benchmark, base: Path, out: Path) -> list[_Job]:
     contenders = plan.detectors
-    if not any(one.recipe == BASELINE for one in contenders):
+    if not any(BASELINE in (one.recipe, one.name) for one in contenders):
         contenders = (Contender(BASELINE), *contenders)
     tests = {name: base / folder for name, folder in plan.tests.items()}
     for folder in (base / plan.train, *tests.values()):

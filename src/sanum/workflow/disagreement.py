@@ -59,7 +59,18 @@ def sides(scans: Mapping[str, Scan], prepared: Prepared, scored: AnomalyMap) -> 
     if len(scans) < 2:
         return ()
     own = modality_maps(scored, prepared)
-    return tuple(Side(name, _on_grid(scan, prepared.native), own.get(name)) for name, scan in scans.items())
+    return tuple(
+        Side(name, _on_grid(scan, prepared.native), _highest_of_channels(name, own))
+        for name, scan in scans.items()
+    )
+
+
+def _highest_of_channels(modality: str, own: Mapping[str, AnomalyMap]) -> AnomalyMap | None:
+    """The map of a modality, whose channels may be windows ("CT:bone"); None where there is none."""
+    maps = [found for name, found in own.items() if name.partition(":")[0] == modality]
+    if not maps:
+        return None
+    return replace(maps[0], values=np.fmax.reduce([found.values for found in maps]))
 
 
 def modality_maps(scored: AnomalyMap, prepared: Prepared) -> dict[str, AnomalyMap]:
