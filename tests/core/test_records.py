@@ -38,16 +38,6 @@ def test_a_map_without_any_voxel_is_an_error_not_a_zero():
         a_map(np.full((4, 4, 4), np.nan)).summary(Summary())
 
 
-def test_contrast_is_what_stands_out_of_the_case_s_own_background():
-    values = np.full((10, 10, 10), 0.2)
-    values[0, 0, :5] = 3.0
-    how = Summary("contrast", 0.005)
-    assert a_map(values).summary(how) == pytest.approx(15.0)
-    assert a_map(2.0 * values).summary(how) == pytest.approx(15.0)
-    assert a_map(np.where(values > 1.0, 3.0, 0.0)).summary(how) == pytest.approx(1000.0)
-    assert a_map(np.zeros((4, 4, 4))).summary(how) == 0.0
-
-
 @pytest.mark.parametrize("share", [0.0, -0.1, 1.5])
 def test_a_summary_share_outside_its_range_is_refused(share):
     with pytest.raises(ValueError, match="share"):

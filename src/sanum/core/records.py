@@ -108,23 +108,15 @@ class Summary:
     `mean`: mean over the mask (for one slice the classic reconstruction error).
     `slice`: the highest mean of any axial slice with enough mask (the classic rule for a volume).
     `top`: mean of the highest `share` of the mask's voxels.
-    `contrast`: the same over the level of the case's own background, for maps above 0: a scan that is a little odd
-        everywhere (age, noise, scanner) does not look ill.
     """
 
-    rule: Literal["mean", "slice", "top", "contrast"] = "top"
+    rule: Literal["mean", "slice", "top"] = "top"
     share: float = 0.005
 
     def __post_init__(self) -> None:
         if not 0.0 < self.share <= 1.0:
             raise ValueError(f"summary share: expected above 0 and up to 1, got {self.share}")
 
-
-BACKGROUND = 0.8
-"""Share of the mask's voxels below the case's background level: a lesion may take the rest of the brain."""
-
-FAINTEST_BACKGROUND = 1e-3
-"""Least background that is told from none, as a share of the mean of the highest voxels."""
 
 MIN_SLICE_VOXELS = 200
 """A slice with less mask has no mean worth comparing: the tip of the brain is noise."""
@@ -176,10 +168,7 @@ class AnomalyMap:
         if how.rule == "slice":
             return float(np.nanmax(self.slice_means()))
         count = max(1, round(how.share * inside.size))
-        top = float(np.partition(inside, inside.size - count)[-count:].mean(dtype=np.float64))
-        if how.rule == "top" or top <= 0.0:
-            return top
-        return top / max(float(np.quantile(inside, BACKGROUND)), FAINTEST_BACKGROUND * top)
+        return float(np.partition(inside, inside.size - count)[-count:].mean(dtype=np.float64))
 
 
 @dataclass(frozen=True)

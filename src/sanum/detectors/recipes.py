@@ -130,7 +130,7 @@ RESTORE_VOLUME = Recipe(
         "smoothing_mm": 4.5,
         "location_prior": 0.1,
     },
-    Summary("contrast", 0.001),
+    Summary("top", 0.002),
 )
 """T1w volumes on the template, for scans of other scanners: age, contrast, coil and resolution vary."""
 
