@@ -22,9 +22,6 @@ from sanum.nets.cross_modal import CrossModal, Reading, cosine_distance
 RIDGE = 0.1
 """Share of the mean variance added to the covariance of latent differences, so that it can be inverted."""
 
-BACKGROUND = 0.9
-"""Share of a slice's mask below the level that its scores are measured from."""
-
 CELLS_A_SLICE = 512
 """Cells of a slice that give their latent difference."""
 
@@ -198,13 +195,14 @@ def _cells(case: Prepared, which: NDArray[np.int64], latents: Tensor) -> Tensor:
 
 
 def standing_out(values: Volume, mask: Mask) -> Volume:
-    """Values (I, J, K) over the level that `BACKGROUND` of each slice's mask lie below.
+    """Values (I, J, K) over the median of each slice's mask.
 
-    A slice that is odd everywhere (an odd level of the head, a noisy scan) is no sign of a fault at one place.
+    A slice that is odd everywhere (an odd level of the head, a noisy scan) is no sign of a fault at one place. The
+    median, so that a fault may fill half of a slice before it hides itself.
     """
     found = values.copy()
     for k in np.flatnonzero(mask.any(axis=(0, 1))):
-        found[..., k] -= np.quantile(values[..., k][mask[..., k]], BACKGROUND)
+        found[..., k] -= np.median(values[..., k][mask[..., k]])
     return found
 
 
