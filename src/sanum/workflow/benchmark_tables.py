@@ -11,6 +11,9 @@ from typing import Any
 
 from sanum.core.files import write_text
 
+SECONDS = ("facts", "seconds_a_case")
+"""0 where the maps of an earlier run were taken."""
+
 COLUMNS = (
     ("false alarms", ("decisions", 0, "false_alarms")),
     ("sensitivity", ("decisions", 0, "sensitivity")),
@@ -21,7 +24,7 @@ COLUMNS = (
     ("slice AUROC", ("slice_auroc", "top 0.5 %")),
     ("lesions found at 1 false finding", ("lesions", "sensitivity", "1")),
     ("best-possible Dice *", ("pixels", "best_dice")),
-    ("seconds a case", ("facts", "seconds_a_case")),
+    ("seconds a case", SECONDS),
 )
 """Heading and place of each figure in a record's evaluation; thresholds from healthy scans stand first."""
 
@@ -77,7 +80,8 @@ def _at(values: Any, place: Sequence[str | int]) -> tuple[float, ...] | None:
             return None
         values = values[step]
     if not isinstance(values, dict):
-        return None if values is None else (float(values),)
+        taken_over = place == SECONDS and values == 0.0
+        return None if values is None or taken_over else (float(values),)
     bounds = [values.get(name) for name in ("value", "low", "high")]
     return None if bounds[0] is None else tuple(float(one) for one in bounds if one is not None)
 
