@@ -1,6 +1,7 @@
 """Preparing a cohort: one bad case stops nobody, and a second run does only what changed."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -125,14 +126,21 @@ def test_an_unforeseen_failure_of_one_case_stops_nobody(small, tmp_path, monkeyp
 
 
 def test_ctrl_c_leaves_a_valid_store_that_the_next_run_goes_on_with(cohort_path, tmp_path):
-    """As a terminal does it: the signal goes to the command and to all its workers."""
-    folder = tmp_path / "prepared"
+    """As a terminal does it: the signal goes to the command and to all its workers.
+
+    Every scan comes six times, so that the run lasts until the signal comes, even on a busy machine.
+    """
+    folder, many = tmp_path / "prepared", tmp_path / "many.tsv"
+    header, *rows = cohort_path.read_text().splitlines()
+    rows = [f"{copy}-{row}" for row in rows for copy in range(6)]
+    text = "\n".join([header, *rows]) + "\n"
+    many.write_text(re.sub(r"(?<=\t)(c\d\d_)", rf"{cohort_path.parent}/\1", text))
     command = [
         sys.executable,
         "-m",
         "sanum",
         "prepare",
-        str(cohort_path),
+        str(many),
         "--out",
         str(folder),
         "--workers",
@@ -149,12 +157,12 @@ def test_ctrl_c_leaves_a_valid_store_that_the_next_run_goes_on_with(cohort_path,
     assert "Traceback" not in said
     store = Store.open(folder)
     finished = [row.case for row in store.manifest()]
-    assert 1 <= len(finished) < 12
+    assert 1 <= len(finished) < 72
     assert not list(folder.glob("cases/.partial*"))
     assert all(store.load(case).mask.any() for case in finished)
-    again = statuses(cohort_path, folder, workers=1)
-    assert sorted(case for case, status in again.items() if status == "kept") == finished
-    assert len(again) == 12
+    again = statuses(many, folder, workers=1)
+    assert sorted(case for case, status in again.items() if status == "kept") == sorted(finished)
+    assert len(again) == 72
 
 
 @pytest.fixture
