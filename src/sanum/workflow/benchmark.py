@@ -67,7 +67,7 @@ class Benchmark:
     Attributes:
         train: prepared store with the splits train and calibration.
         tests: name and path of each prepared store whose test split is scored; same preparation.
-        detectors: what is compared; the brightness baseline is added where it is missing.
+        detectors: what is compared; the brightness baseline is added where none is named "intensity".
         seeds: each detector is trained once with each.
         rule: decision rule.
         level: of the rule.
