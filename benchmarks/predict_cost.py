@@ -33,7 +33,7 @@ ROUNDS, REPEATS = 12, 15
 
 STAGES = {
     "form and files off the wire": ("formparser.py", "parse"),
-    "who asks, and how often": ("doors.py", "_verify"),
+    "who asks, and how often": ("access.py", "_verify"),
     "upload: name, kind, header": ("intake.py", "take_in"),
     "read the picture": ("prepare.py", "read_row"),
     "prepare": ("pipeline.py", "prepare"),

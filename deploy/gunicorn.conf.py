@@ -6,7 +6,7 @@
 
 wsgi_app = "sanum.service.wsgi:application()"
 bind = "127.0.0.1:8417"
-worker_class = "sanum.service.web_worker.PatientWorker"  # threads, and no head that trickles in
+worker_class = "sanum.service.web_worker.DeadlineWorker"  # threads, and no head that trickles in
 workers = 1
 threads = 32  # each upload and each stream of events holds one
 timeout = 120

@@ -24,7 +24,7 @@ from sanum.core.grid import Grid
 from sanum.core.records import Detection
 from sanum.formats import write_volume
 from sanum.service import database, jobs
-from sanum.service.app import Place, create_app
+from sanum.service.app import Deployment, create_app
 from sanum.service.case_judge import Judge, Verdict
 from sanum.service.limits import Limits
 from sanum.service.worker import Worker, WorkerSettings
@@ -86,8 +86,8 @@ def make(
     data.mkdir(parents=True, exist_ok=True)
     shutil.copy(_empty_database(), data / "service.sqlite")
     engine = database.open_database(database.default_url(data))
-    place = Place(data, loopback=loopback)
-    return Made(create_app(models, engine, place, Limits(**limits)), engine, data)
+    deployment = Deployment(data, loopback=loopback)
+    return Made(create_app(models, engine, deployment, Limits(**limits)), engine, data)
 
 
 def nifti(

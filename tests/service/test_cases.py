@@ -8,7 +8,7 @@ import pytest
 
 from sanum.core.errors import ConfigError, StorageError
 from sanum.service import cases, database
-from sanum.service.cases import Submission, Wanted
+from sanum.service.cases import CaseFilter, Submission
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def test_pages_follow_each_other_without_gap_or_repeat(engine):
     names = [add(engine).id for _ in range(7)]
     seen, after = [], None
     while True:
-        page = cases.list_page(engine, Wanted(), limit=3, after=after)
+        page = cases.list_page(engine, CaseFilter(), limit=3, after=after)
         seen += [case.id for case in page.cases]
         after = page.after
         if after is None:
@@ -37,20 +37,20 @@ def test_filters(engine):
     first, second = add(engine), add(engine)
     running = cases.begin(engine, first.id)
     cases.end(engine, running, "done", decision="abnormal")
-    assert [case.id for case in cases.list_page(engine, Wanted(status="queued"), limit=9).cases] == [
+    assert [case.id for case in cases.list_page(engine, CaseFilter(status="queued"), limit=9).cases] == [
         second.id
     ]
-    assert [case.id for case in cases.list_page(engine, Wanted(decision="abnormal"), limit=9).cases] == [
+    assert [case.id for case in cases.list_page(engine, CaseFilter(decision="abnormal"), limit=9).cases] == [
         first.id
     ]
-    assert cases.list_page(engine, Wanted(model="other"), limit=9).cases == ()
+    assert cases.list_page(engine, CaseFilter(model="other"), limit=9).cases == ()
     assert cases.count_by_status(engine) == {"queued": 1, "running": 0, "done": 1, "failed": 0}
 
 
 @pytest.mark.parametrize("cursor", ["", "###", "YWJj", "MSAyIDM="])
 def test_a_made_up_place_is_refused(engine, cursor):
     with pytest.raises(ConfigError, match="after: expected the place"):
-        cases.list_page(engine, Wanted(), limit=3, after=cursor)
+        cases.list_page(engine, CaseFilter(), limit=3, after=cursor)
 
 
 def test_only_the_latest_attempt_may_write(engine):

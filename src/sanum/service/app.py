@@ -14,9 +14,10 @@ from sqlalchemy.engine import Engine
 
 import sanum
 from sanum.service import jobs, problems
+from sanum.service.access import LOOPBACK, AccessControl
 from sanum.service.audit import AuditLog
 from sanum.service.case_folder import CaseFolders
-from sanum.service.doors import LOOPBACK, Doors
+from sanum.service.concurrency import ConcurrencyLimit
 from sanum.service.intake import INCOMING, LIMITS, StreamingRequest, streaming_request
 from sanum.service.limits import Limits
 from sanum.service.metrics import Metrics
@@ -28,7 +29,6 @@ from sanum.service.routes_cases import add_case_routes
 from sanum.service.routes_predict import add_predict_routes
 from sanum.service.routes_service import add_service_routes
 from sanum.service.throttle import Throttle
-from sanum.service.turns import Turns
 
 FORM_FIELDS_AT_MOST = 16
 
@@ -44,7 +44,7 @@ class _App(APIFlask):
 
 
 @dataclass(frozen=True)
-class Place:
+class Deployment:
     """Where a service keeps its things and is found.
 
     Attributes:
@@ -60,36 +60,36 @@ class Place:
 
 
 def create_app(
-    models: Mapping[str, ServedModel], engine: Engine, place: Place, limits: Limits | None = None
+    models: Mapping[str, ServedModel], engine: Engine, deployment: Deployment, limits: Limits | None = None
 ) -> APIFlask:
     """The service around some models.
 
     Args:
         models: calibrated, by name.
         engine: the service's database, migrated.
-        place: see there.
+        deployment: see there.
         limits: of uploads, queue and rates.
     """
     allowed = limits or Limits()
     app = _App("sanum.service", title="sanum", version=sanum.__version__, docs_path=None)
-    audit, metrics = AuditLog(place.data / "audit.log"), Metrics(engine)
-    throttle = Throttle(place.data / f"rates-{socket.gethostname()}", allowed.requests_per_minute)
-    doors = Doors(engine, audit, throttle, loopback=place.loopback)
-    folders = CaseFolders(place.data)
+    audit, metrics = AuditLog(deployment.data / "audit.log"), Metrics(engine)
+    throttle = Throttle(deployment.data / f"rates-{socket.gethostname()}", allowed.requests_per_minute)
+    access = AccessControl(engine, audit, throttle, loopback=deployment.loopback)
+    folders = CaseFolders(deployment.data)
     parts = Parts(
         engine,
         folders,
         jobs.JobQueue(engine, allowed.queue),
         models,
         allowed,
-        doors,
+        access,
         audit,
         metrics,
-        Turns(allowed),
+        ConcurrencyLimit(allowed),
     )
-    _configure(app, place, folders, allowed)
+    _configure(app, deployment, folders, allowed)
     metrics.install(app)
-    doors.install(app)
+    access.install(app)
     _answer_errors(app)
     for add_routes in (add_predict_routes, add_case_routes, add_service_routes):
         add_routes(app, parts)
@@ -97,13 +97,13 @@ def create_app(
     return app
 
 
-def _configure(app: APIFlask, place: Place, folders: CaseFolders, limits: Limits) -> None:
+def _configure(app: APIFlask, deployment: Deployment, folders: CaseFolders, limits: Limits) -> None:
     app.config.update(
         {
             "MAX_CONTENT_LENGTH": int(limits.upload_mb * 1e6),
             "MAX_FORM_PARTS": FORM_FIELDS_AT_MOST,
             "MAX_FORM_MEMORY_SIZE": 500_000,
-            "TRUSTED_HOSTS": list(place.hosts) or None,
+            "TRUSTED_HOSTS": list(deployment.hosts) or None,
             "SPEC_PATH": "/openapi.json",
             INCOMING: folders.incoming,
             LIMITS: limits,

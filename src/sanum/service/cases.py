@@ -77,7 +77,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class CaseFilter:
     """Which cases a listing shows: None for any."""
 
     status: str | None = None
@@ -154,7 +154,7 @@ def count_by_status(engine: Engine) -> dict[str, int]:
     return {status: counted.get(status, 0) for status in STATES}
 
 
-def list_page(engine: Engine, wanted: Wanted, *, limit: int, after: str | None = None) -> Page:
+def list_page(engine: Engine, wanted: CaseFilter, *, limit: int, after: str | None = None) -> Page:
     """A page of cases, newest first.
 
     Raises:

@@ -22,8 +22,8 @@ from sanum.core.errors import ScanError
 from sanum.core.names import modality_of, split_part, with_part
 from sanum.core.units import MODALITIES
 from sanum.service.cases import BRAIN
+from sanum.service.deadlines import CONNECTION_DEADLINES
 from sanum.service.limits import Limits
-from sanum.service.patience import PATIENCE
 from sanum.service.problems import RequestError
 from sanum.service.sniff import DICOM, ZIP, suffix_of
 from sanum.service.unpack import unpack
@@ -123,7 +123,7 @@ class StreamingRequest(Request):
         if connection is None:
             super()._load_form_data()
             return
-        with PATIENCE.limit(connection, current_app.config[LIMITS].upload_seconds):
+        with CONNECTION_DEADLINES.limit(connection, current_app.config[LIMITS].upload_seconds):
             super()._load_form_data()
 
     def limit_silence(self, seconds: float) -> None:

@@ -22,15 +22,15 @@ from sqlalchemy.engine import Engine
 from sanum.core.config import from_dict, to_dict
 from sanum.core.errors import ConfigError, ModelFileError, SanumError
 from sanum.service import jobs
+from sanum.service.access import LOOPBACK
 from sanum.service.case_judge import Judge
 from sanum.service.database import default_url, open_database
-from sanum.service.doors import LOOPBACK
 from sanum.service.limits import Limits
 from sanum.service.metrics import SHARED
 from sanum.service.models import FileModel, model_files
 from sanum.service.retention import Retention
 from sanum.service.tokens import any_token
-from sanum.service.worker import Worker, WorkerSettings, farewell
+from sanum.service.worker import Worker, WorkerSettings, mark_gone
 from sanum.workflow.executor import default_workers
 
 STOP_SECONDS = 30.0
@@ -121,7 +121,7 @@ def serve(config: ServeConfig) -> None:
     shutil.rmtree(shared, ignore_errors=True)
     shared.mkdir(parents=True)
     os.environ[SHARED] = str(shared)
-    _Family(config, engine).run()
+    _Supervisor(config, engine).run()
 
 
 def work(config: ServeConfig) -> None:
@@ -133,7 +133,7 @@ def work(config: ServeConfig) -> None:
     _work(config, uuid.uuid4().hex)
 
 
-class _Family:
+class _Supervisor:
     """Parent of the processes."""
 
     def __init__(self, config: ServeConfig, engine: Engine) -> None:
@@ -154,7 +154,7 @@ class _Family:
             for name, (role, process) in list(self._children.items()):
                 if process.poll() is not None:
                     del self._children[name]
-                    self._bury(name, role)
+                    self._note_death(name, role)
                     self._stopping.wait(self._pause(role))
                     self._start(role)
         self._stop()
@@ -171,9 +171,9 @@ class _Family:
         self._young_deaths[role] = deaths
         return RESTART_SECONDS[min(deaths, len(RESTART_SECONDS) - 1)]
 
-    def _bury(self, name: str, role: str) -> None:
+    def _note_death(self, name: str, role: str) -> None:
         if role == "worker":
-            farewell(self._engine, name)
+            mark_gone(self._engine, name)
 
     def _stop(self) -> None:
         for _, process in self._children.values():
@@ -199,12 +199,12 @@ def load_app(config: ServeConfig) -> APIFlask:
         ConfigError: it would be open to others while no token exists.
         ModelFileError, CalibrationError, StorageError: as `serve`.
     """
-    from sanum.service.app import Place, create_app
+    from sanum.service.app import Deployment, create_app
 
     models = {name: FileModel.load(path) for name, path in _models(config).items()}
     hosts = (*LOOPBACK, *config.hosts) if config.loopback or config.hosts else ()
-    place = Place(Path(config.data), config.loopback, hosts)
-    return create_app(models, config.open(), place, config.limits)
+    deployment = Deployment(Path(config.data), config.loopback, hosts)
+    return create_app(models, config.open(), deployment, config.limits)
 
 
 def _work(config: ServeConfig, name: str) -> None:

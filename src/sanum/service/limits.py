@@ -18,7 +18,7 @@ class Limits:
         upload_seconds: how long one request may take to arrive.
         silent_seconds: how long a connection may send nothing.
         queue: cases that wait or run; more are answered 429.
-        waiting: synchronous predictions that wait for their turn; more are answered 503.
+        waiting: synchronous predictions that wait for a slot; more are answered 503.
         wait_seconds: how long a synchronous prediction waits.
         requests_per_minute: of each token.
 

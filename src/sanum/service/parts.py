@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from sqlalchemy.engine import Engine
 
+from sanum.service.access import AccessControl
 from sanum.service.audit import AuditLog
 from sanum.service.case_folder import CaseFolders
-from sanum.service.doors import Doors
+from sanum.service.concurrency import ConcurrencyLimit
 from sanum.service.jobs import JobQueue
 from sanum.service.limits import Limits
 from sanum.service.metrics import Metrics
 from sanum.service.models import ServedModel
-from sanum.service.turns import Turns
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Parts:
     queue: JobQueue
     models: Mapping[str, ServedModel]
     limits: Limits
-    doors: Doors
+    access: AccessControl
     audit: AuditLog
     metrics: Metrics
-    turns: Turns
+    predictions: ConcurrencyLimit

@@ -12,7 +12,7 @@ from sanum.core.errors import ConfigError
 from sanum.report.page import content_policy
 from sanum.service import cases, wire
 from sanum.service.case_folder import RESULTS
-from sanum.service.cases import Case, Submission, Wanted
+from sanum.service.cases import Case, CaseFilter, Submission
 from sanum.service.events import Streams, events
 from sanum.service.intake import streaming_request, take_in
 from sanum.service.jobs import RETRY_SECONDS, QueueFullError
@@ -36,7 +36,7 @@ def _add_submission(app: APIFlask, parts: Parts) -> None:
     streams = Streams()
 
     @app.post("/v1/cases")
-    @parts.doors.needs(app, "submit")
+    @parts.access.requires(app, "submit")
     @app.input(wire.CaseForm, location="form", arg_name="form")
     @app.output(wire.CaseOut, status_code=202)
     @app.doc(tags=["cases"], summary="Send a case", operation_id="send_case")
@@ -47,12 +47,12 @@ def _add_submission(app: APIFlask, parts: Parts) -> None:
         """
         case, new = _submit(parts, form)
         action = "case.submit" if new else "case.repeat"
-        parts.audit.write(parts.doors.who().name, action, case.id, model=case.model)
+        parts.audit.write(parts.access.principal().name, action, case.id, model=case.model)
         headers = {"Location": f"/v1/cases/{case.id}", "Idempotency-Replayed": "false" if new else "true"}
         return _out(parts, case), 202, headers
 
     @app.get("/v1/cases/<case_id>")
-    @parts.doors.needs(app, "read")
+    @parts.access.requires(app, "read")
     @app.output(wire.CaseOut)
     @app.doc(tags=["cases"], summary="See a case", operation_id="get_case")
     def see(case_id: str) -> wire.CaseOut:
@@ -60,7 +60,7 @@ def _add_submission(app: APIFlask, parts: Parts) -> None:
         return _out(parts, _find(parts, case_id))
 
     @app.get("/v1/cases/<case_id>/events")
-    @parts.doors.needs(app, "read")
+    @parts.access.requires(app, "read")
     @app.doc(
         tags=["cases"],
         summary="Follow a case",
@@ -81,13 +81,13 @@ def _add_submission(app: APIFlask, parts: Parts) -> None:
 
 def _add_listing(app: APIFlask, parts: Parts) -> None:
     @app.get("/v1/cases")
-    @parts.doors.needs(app, "read")
+    @parts.access.requires(app, "read")
     @app.input(wire.ListQuery, location="query", arg_name="query")
     @app.output(wire.CasePage)
     @app.doc(tags=["cases"], summary="List cases", operation_id="list_cases")
     def listing(query: wire.ListQuery) -> wire.CasePage:
         """Cases, newest first."""
-        wanted = Wanted(query.status, query.decision, query.model)
+        wanted = CaseFilter(query.status, query.decision, query.model)
         try:
             page = cases.list_page(parts.engine, wanted, limit=query.limit, after=query.after)
         except ConfigError as error:
@@ -95,7 +95,7 @@ def _add_listing(app: APIFlask, parts: Parts) -> None:
         return wire.CasePage(cases=[_out(parts, case) for case in page.cases], next=page.after)
 
     @app.delete("/v1/cases/<case_id>")
-    @parts.doors.needs(app, "admin")
+    @parts.access.requires(app, "admin")
     @app.output({}, status_code=204)
     @app.doc(tags=["cases"], summary="Delete a case", operation_id="delete_case")
     def delete(case_id: str) -> str:
@@ -105,13 +105,13 @@ def _add_listing(app: APIFlask, parts: Parts) -> None:
         if not case.ended:
             parts.queue.withdraw(case.id)
         parts.folders.delete(case.id)
-        parts.audit.write(parts.doors.who().name, "case.delete", case.id)
+        parts.audit.write(parts.access.principal().name, "case.delete", case.id)
         return ""
 
 
 def _add_results(app: APIFlask, parts: Parts) -> None:
     @app.get("/v1/cases/<case_id>/<name>")
-    @parts.doors.needs(app, "read")
+    @parts.access.requires(app, "read")
     @app.doc(
         tags=["cases"],
         summary="Fetch a result",
@@ -129,7 +129,7 @@ def _add_results(app: APIFlask, parts: Parts) -> None:
         if path is None:
             told = f"is {case.status}" if case.status != "done" else "has none"
             raise RequestError(404, "no-result", f"There is no {name}: the case {told}.")
-        parts.audit.write(parts.doors.who().name, "result.read", case.id, result=name)
+        parts.audit.write(parts.access.principal().name, "result.read", case.id, result=name)
         response = send_file(path, mimetype=RESULTS[name], conditional=True, max_age=0)
         if name == "report.html":
             response.headers["Content-Security-Policy"] = content_policy() + "; frame-ancestors 'none'"
@@ -151,7 +151,7 @@ def _submit(parts: Parts, form: wire.CaseForm) -> tuple[Case, bool]:
         )
     submission = Submission(
         model=name,
-        submitter=parts.doors.who().name,
+        submitter=parts.access.principal().name,
         files=taken.files,
         content_sha256=taken.sha256,
         label=form.label,

@@ -26,7 +26,7 @@ def add_predict_routes(app: APIFlask, parts: Parts) -> None:
     """Add it to the app."""
 
     @app.post("/v1/predict")
-    @parts.doors.needs(app, "submit")
+    @parts.access.requires(app, "submit")
     @app.input(wire.PredictForm, location="form", arg_name="form")
     @app.output(wire.PredictionOut)
     @app.doc(tags=["predict"], summary="Judge one scan at once", operation_id="predict")
@@ -45,8 +45,8 @@ def add_predict_routes(app: APIFlask, parts: Parts) -> None:
             parts.limits,
             form.series,
         )
-        parts.audit.write(parts.doors.who().name, "predict", model=name)
-        with parts.turns.take():
+        parts.audit.write(parts.access.principal().name, "predict", model=name)
+        with parts.predictions.slot():
             try:
                 found = model.detect(taken.paths(), case="upload", brain=taken.brain)
             except ScanError as error:

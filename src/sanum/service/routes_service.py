@@ -15,8 +15,8 @@ from flask import Response, render_template, send_from_directory
 from sanum.core.records import NOTICE
 from sanum.report.page import style
 from sanum.service import metrics, wire
+from sanum.service.access import PAGE_POLICY
 from sanum.service.database import workers
-from sanum.service.doors import PAGE_POLICY
 from sanum.service.models import ServedModel, choose, modalities
 from sanum.service.openapi import file_answer
 from sanum.service.parts import Parts
@@ -39,7 +39,7 @@ def add_service_routes(app: APIFlask, parts: Parts) -> None:
 
 def _add_state(app: APIFlask, parts: Parts) -> None:
     @app.get("/v1/models")
-    @parts.doors.needs(app, "read")
+    @parts.access.requires(app, "read")
     @app.output(wire.ModelList)
     @app.doc(tags=["service"], summary="List models", operation_id="list_models")
     def models() -> wire.ModelList:
@@ -47,7 +47,7 @@ def _add_state(app: APIFlask, parts: Parts) -> None:
         return wire.ModelList(models=[_model_out(name, model) for name, model in parts.models.items()])
 
     @app.get("/v1/model")
-    @parts.doors.needs(app, "read")
+    @parts.access.requires(app, "read")
     @app.input(wire.ModelQuery, location="query", arg_name="query")
     @app.doc(tags=["service"], summary="See a model's card", operation_id="get_model")
     def card(query: wire.ModelQuery) -> dict[str, object]:
@@ -73,7 +73,7 @@ def _add_state(app: APIFlask, parts: Parts) -> None:
         return wire.Health(status="ok", checks=checks)
 
     @app.get("/metrics")
-    @parts.doors.needs(app, "read")
+    @parts.access.requires(app, "read")
     @app.doc(
         tags=["service"],
         summary="Figures",

@@ -108,7 +108,7 @@ def list_tokens(engine: Engine) -> list[Token]:
 
 
 def any_token(engine: Engine) -> bool:
-    """Whether tokens were ever made; revoking the last one does not open the doors.
+    """Whether tokens were ever made; revoking the last one does not open the service.
 
     Asked in every request of a service without tokens, so it goes straight to the database's driver.
     """

@@ -49,7 +49,7 @@ def _options(host: str, port: int, workers: int) -> dict[str, Any]:
     return {
         "bind": f"{address}:{port}",
         "workers": workers,
-        "worker_class": "sanum.service.web_worker.PatientWorker",
+        "worker_class": "sanum.service.web_worker.DeadlineWorker",
         "threads": THREADS,
         "timeout": SILENCE_SECONDS,
         "preload_app": False,

@@ -7,24 +7,24 @@ from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
 
-from sanum.service.patience import PATIENCE
+from sanum.service.deadlines import CONNECTION_DEADLINES
 
 HEAD_SECONDS = 15.0
 """From the first byte of a request to the end of its head."""
 
 
-class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
+class DeadlineWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
     """Closes connections whose request does not begin in time."""
 
     def handle(self, conn: Any) -> Any:
         """Wait for a request and answer it."""
-        PATIENCE.begin(conn.sock, HEAD_SECONDS)
+        CONNECTION_DEADLINES.begin(conn.sock, HEAD_SECONDS)
         try:
             return super().handle(conn)
         finally:
-            PATIENCE.end(conn.sock)
+            CONNECTION_DEADLINES.end(conn.sock)
 
     def handle_request(self, req: Any, conn: Any) -> Any:
         """Answer a request whose head has come."""
-        PATIENCE.end(conn.sock)
+        CONNECTION_DEADLINES.end(conn.sock)
         return super().handle_request(req, conn)

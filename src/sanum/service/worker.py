@@ -82,11 +82,11 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stopping.set())
         self._judge.warm()
-        self._beat()
+        self._heartbeat()
         self._launch()
         try:
             while not self._stopping.wait(min(1.0, self._settings.silent_seconds / 4)):
-                self._beat()
+                self._heartbeat()
                 self._end_overdue_case()
                 self._rescue()
                 self._sweep()
@@ -125,7 +125,7 @@ class Worker:
             jobs.QUEUE, worker_concurrency=1, polling_interval_sec=self._settings.poll_seconds
         )
 
-    def _beat(self) -> None:
+    def _heartbeat(self) -> None:
         """Say that this worker lives; one that was taken for dead meanwhile ends itself."""
         with self._engine.begin() as connection:
             now = time.time()
@@ -188,11 +188,11 @@ class Worker:
     def _leave(self) -> None:
         """Finish the present case if it is soon done, and say good-bye; an unfinished one is given back at once."""
         DBOS.destroy(workflow_completion_timeout_sec=STOP_SECONDS if self._busy is not None else 0)
-        farewell(self._engine, self._name)
+        mark_gone(self._engine, self._name)
         os._exit(0)  # a thread that is still judging must not hold the process
 
 
-def farewell(engine: Engine, name: str) -> None:
+def mark_gone(engine: Engine, name: str) -> None:
     """Note that a worker is gone, so that its case need not wait until it is missed."""
     with engine.begin() as connection:
         connection.execute(workers.update().where(workers.c.id == name).values(seen=0.0))

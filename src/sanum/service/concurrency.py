@@ -1,4 +1,4 @@
-"""Synchronous predictions take turns: a second one at the same time would only slow the first."""
+"""Synchronous predictions run one at a time: a second one beside it would only slow the first."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from sanum.service.limits import Limits
 from sanum.service.problems import RequestError
 
 
-class Turns:
-    """One place to work, some to wait; whoever finds none is told to come again.
+class ConcurrencyLimit:
+    """One slot to run, some to wait; whoever finds none is answered 503.
 
     Args:
         limits: how many may wait, and how long.
@@ -19,27 +19,27 @@ class Turns:
 
     def __init__(self, limits: Limits) -> None:
         self._wait_seconds = limits.wait_seconds
-        self._places = threading.BoundedSemaphore(limits.waiting + 1)
-        self._turn = threading.Lock()
+        self._slots = threading.BoundedSemaphore(limits.waiting + 1)
+        self._running = threading.Lock()
 
     @contextlib.contextmanager
-    def take(self) -> Iterator[None]:
-        """Wait for one's turn.
+    def slot(self) -> Iterator[None]:
+        """Wait for the running prediction to end.
 
         Raises:
             RequestError: 503 when too many wait, or one has waited too long.
         """
-        if not self._places.acquire(blocking=False):
+        if not self._slots.acquire(blocking=False):
             raise _busy()
         try:
-            if not self._turn.acquire(timeout=self._wait_seconds):
+            if not self._running.acquire(timeout=self._wait_seconds):
                 raise _busy()
             try:
                 yield
             finally:
-                self._turn.release()
+                self._running.release()
         finally:
-            self._places.release()
+            self._slots.release()
 
 
 def _busy() -> RequestError:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 TICK_SECONDS = 0.5
 
 
-class Patience:
+class ConnectionDeadlines:
     """Shuts connections down when their time is over; whoever reads from one then finds its end."""
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class Patience:
         self._ends[connection] = time.monotonic() + seconds
         with self._starting:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._watch, name="patience", daemon=True)
+                self._thread = threading.Thread(target=self._watch, name="connection-deadlines", daemon=True)
                 self._thread.start()
 
     def end(self, connection: socket.socket) -> None:
@@ -51,5 +51,5 @@ class Patience:
                         connection.shutdown(socket.SHUT_RDWR)
 
 
-PATIENCE = Patience()
+CONNECTION_DEADLINES = ConnectionDeadlines()
 """Of this process; its thread starts with the first connection, after gunicorn's fork."""

@@ -1,4 +1,4 @@
-"""Who may come in: tokens, hosts, origins, rates; and the headers that every answer carries."""
+"""Access control: tokens, hosts, origins, rates; and the headers that every answer carries."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class _TokenAuth(HTTPTokenAuth):
         return self._verify(auth.token or "" if auth is not None else "")
 
 
-class Doors:
+class AccessControl:
     """Tokens, rates, origin checks and headers of one application.
 
     Args:
@@ -69,13 +69,13 @@ class Doors:
         app.before_request(_check_origin)
         app.after_request(_add_headers)
 
-    def needs(self, app: APIFlask, scope: str) -> Callable[[F], F]:
+    def requires(self, app: APIFlask, scope: str) -> Callable[[F], F]:
         """A decorator for a route: only tokens with this scope may use it."""
         required: Callable[[F], F] = app.auth_required(self._auth, roles=[scope])
         return required
 
-    def who(self) -> Principal:
-        """Who asks, within a route that `needs` a scope."""
+    def principal(self) -> Principal:
+        """Who asks, within a route that `requires` a scope."""
         principal = self._auth.current_user
         assert isinstance(principal, Principal)
         return principal

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import socket
 
-from sanum.service.patience import Patience
+from sanum.service.deadlines import ConnectionDeadlines
 
 
 def test_a_connection_is_shut_when_its_time_is_over_and_not_before():
-    patience = Patience()
+    deadlines = ConnectionDeadlines()
     (late, other), (punctual, friend) = socket.socketpair(), socket.socketpair()
     with late, other, punctual, friend:
-        patience.begin(punctual, 0.0)
-        patience.end(punctual)
-        with patience.limit(late, 0.0):
+        deadlines.begin(punctual, 0.0)
+        deadlines.end(punctual)
+        with deadlines.limit(late, 0.0):
             other.settimeout(120)
             assert other.recv(1) == b"", "the other side sees the end"
         punctual.sendall(b"x")
@@ -21,9 +21,9 @@ def test_a_connection_is_shut_when_its_time_is_over_and_not_before():
 
 
 def test_a_limit_ends_with_what_it_is_for():
-    patience = Patience()
+    deadlines = ConnectionDeadlines()
     mine, other = socket.socketpair()
     with mine, other:
-        with patience.limit(mine, 3600.0):
-            assert list(patience._ends) == [mine]
-        assert not patience._ends
+        with deadlines.limit(mine, 3600.0):
+            assert list(deadlines._ends) == [mine]
+        assert not deadlines._ends
