@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sanum.service import cases, intake
+from sanum.service import cases, intake, unpack
 from sanum.service.case_folder import CaseFolders
 from sanum.service.case_judge import Judge, attempt
 from tests.service.checks import check_problem
@@ -104,6 +104,13 @@ def npy(kind: str, shape: tuple[int, int]) -> bytes:
     return b"\x93NUMPY\x01\x00v\x00" + text.ljust(117) + b"\n"
 
 
+def promising(size: int) -> bytes:
+    """The directory of an archive says that its only member has this size."""
+    content = bytearray(archive({"a.nii": bytes(header())}))
+    struct.pack_into("<I", content, content.rindex(b"PK\x01\x02") + 24, size)
+    return bytes(content)
+
+
 BIG = 5_000_000
 STORED = zipfile.ZIP_STORED
 HOSTILE = {
@@ -140,6 +147,8 @@ HOSTILE = {
     "zip in zip": (archive({"b.zip": archive({"a.nii": bytes(header())})}), 422, "holds 0 scans"),
     "zip that is all directory": (directory_only(50_000), 413, "more than 20,000 files"),
     "image of many parts": (picture_of_many_parts(100_001), 422, "more than 100,000 chunks"),
+    "zip of 3 GB": (promising(3 * 10**9), 413, "more than 40 MB once unpacked"),
+    "zip of nothing": (archive({"a.nii": bytes(header()) + bytes(BIG)}), 422, "more than 100 times its size"),
     "empty zip": (archive({}), 415, "no NIfTI"),
     "zip cut short": (archive({"a.nii": bytes(header())})[:100], 422, "can't be unpacked"),
     "zip of two scans": (archive({"a.nii": bytes(header()), "b.nii": bytes(header())}), 422, "holds 2 scans"),
@@ -148,7 +157,8 @@ HOSTILE = {
 
 @pytest.mark.parametrize("address", ["/v1/cases", "/v1/predict"])
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_hostile_files(kind, address, tmp_path):
+def test_hostile_files(kind, address, tmp_path, monkeypatch):
+    monkeypatch.setattr(unpack, "SMALL_BYTES", 1e6)
     content, status, words = HOSTILE[kind]
     model = FakeModel()
     service = make(tmp_path, model, unpacked_mb=40, voxels=20_000_000)
@@ -291,3 +301,53 @@ def test_a_multi_frame_dicom_file_is_taken_and_its_series_can_be_named(tmp_path,
     check_problem(
         client.post("/v1/cases", data=form(content, series="../x")), 422, "series: String should match"
     )
+
+
+def test_what_is_judged_at_once_is_smaller_than_what_waits_for_a_worker(tmp_path):
+    """By its header, before a voxel is read: a web process has no memory for a volume that a worker takes."""
+    client = make(tmp_path, predict_voxels=500, voxels=1000).client()
+    volume, larger = bytes(header((8, 8, 8))) + bytes(2048), bytes(header((11, 11, 11))) + bytes(6000)
+    check_problem(
+        client.post("/v1/predict", data=form(volume)), 413, "are judged at once; send it to /v1/cases"
+    )
+    assert client.post("/v1/cases", data=form(volume)).status_code == 202
+    for address in ("/v1/predict", "/v1/cases"):
+        check_problem(
+            client.post(address, data=form(larger)), 413, "11 x 11 x 11 voxels are more than this service"
+        )
+
+
+def test_a_series_is_measured_before_it_is_decoded(tmp_path, monkeypatch):
+    client = make(tmp_path, voxels=1000).client()
+    series = archive({str(number): dicom_slice(number, 64) for number in range(4)})
+    check_problem(client.post("/v1/cases", data=form(series)), 413, "64 x 64 x 4 voxels are more than")
+    monkeypatch.setattr(intake, "MOST_HEADERS", 3)
+    check_problem(
+        client.post("/v1/predict", data=form(series)),
+        413,
+        "more than 3 DICOM files are more than are judged at",
+    )
+    assert client.post("/v1/cases", data=form(series)).status_code == 202
+    assert list((tmp_path / "incoming").iterdir()) == []
+
+
+def dicom_slice(number: int, size: int, name: str = "A") -> bytes:
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian
+
+    made = Dataset()
+    made.file_meta = FileMetaDataset()
+    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    made.SOPClassUID, made.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.4", f"1.2.3.{number + 1}"
+    made.SeriesInstanceUID, made.PatientName, made.PatientID = "1.2.4", name, "1"
+    made.Modality, made.InstanceNumber, made.SeriesNumber = "MR", number + 1, 1
+    made.ImageOrientationPatient, made.ImagePositionPatient = [1, 0, 0, 0, 1, 0], [0, 0, 2 * number]
+    made.PixelSpacing, made.SliceThickness = [1, 1], 2
+    made.Rows = made.Columns = size
+    made.BitsAllocated, made.BitsStored, made.HighBit, made.PixelRepresentation = 16, 16, 15, 0
+    made.SamplesPerPixel, made.PhotometricInterpretation = 1, "MONOCHROME2"
+    made.PixelData = np.arange(size * size, dtype="<u2").tobytes()
+    made["PixelData"].VR = "OW"
+    sink = io.BytesIO()
+    made.save_as(sink, enforce_file_format=True)
+    return sink.getvalue()

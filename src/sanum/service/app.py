@@ -10,15 +10,17 @@ from typing import Any
 
 from apiflask import APIFlask
 from apiflask.exceptions import HTTPError
+from flask import request
 from sqlalchemy.engine import Engine
 
 import sanum
 from sanum.service import jobs, problems
 from sanum.service.access import LOOPBACK, AccessControl
 from sanum.service.audit import AuditLog
+from sanum.service.bodies import BodySlots
 from sanum.service.case_folder import CaseFolders
 from sanum.service.concurrency import ConcurrencyLimit
-from sanum.service.intake import INCOMING, LIMITS, StreamingRequest, streaming_request
+from sanum.service.intake import BODY_SLOTS, INCOMING, LIMITS, StreamingRequest, streaming_request
 from sanum.service.limits import Limits
 from sanum.service.metrics import Metrics
 from sanum.service.models import ServedModel
@@ -107,11 +109,20 @@ def _configure(app: APIFlask, deployment: Deployment, folders: CaseFolders, limi
             "SPEC_PATH": "/openapi.json",
             INCOMING: folders.incoming,
             LIMITS: limits,
+            BODY_SLOTS: BodySlots(),
         }
     )
     app.description = "Finds what is not normal in a head scan. Research software, not a medical device."
-    app.before_request(lambda: streaming_request().limit_silence(limits.silent_seconds))
+    app.before_request(_require_host)
+    app.before_request(lambda: streaming_request().begin())
+    app.after_request(lambda response: streaming_request().end(response))
     app.teardown_request(lambda _error: streaming_request().drop_uploads())
+
+
+def _require_host() -> None:
+    """Without its name the service can't tell whether it was meant; HTTP/1.1 asks for one too."""
+    if not request.environ.get("HTTP_HOST"):
+        raise RequestError(400, "no-host", "The request has no Host header; send one.")
 
 
 def _answer_errors(app: APIFlask) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import hashlib
 import io
 import os
@@ -14,15 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from flask import Request, current_app, request
+from flask import Request, Response, current_app, request
 from werkzeug.datastructures import FileStorage
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from sanum.core.config import did_you_mean
 from sanum.core.errors import ScanError
 from sanum.core.names import modality_of, split_part, with_part
 from sanum.core.units import MODALITIES
+from sanum.service.bodies import Body, BodySlots
 from sanum.service.cases import BRAIN
-from sanum.service.deadlines import CONNECTION_DEADLINES
 from sanum.service.limits import Limits
 from sanum.service.problems import RequestError
 from sanum.service.sniff import DICOM, ZIP, suffix_of
@@ -30,7 +32,15 @@ from sanum.service.unpack import unpack
 
 INCOMING = "SANUM_INCOMING"
 LIMITS = "SANUM_LIMITS"
-"""Keys of the application's config: the folder for uploads, and the `Limits`."""
+BODY_SLOTS = "SANUM_BODY_SLOTS"
+"""Keys of the application's config: the folder for uploads, the `Limits`, and the `BodySlots`."""
+
+MOST_HEADERS = 1000
+"""DICOM files of one scan whose headers are read while the client waits, some 2 ms each. Where there are more, only
+the worker looks."""
+
+READING = ("GET", "HEAD", "OPTIONS")
+"""Methods whose requests have no body."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +104,7 @@ class StreamingRequest(Request):
     """Keeps every uploaded file in a folder of its own under the service's `incoming/`, never in memory."""
 
     upload_folder: Path | None = None
+    _body: Body | None = None
     _parts = 0
     _deadline = 0.0
 
@@ -112,30 +123,69 @@ class StreamingRequest(Request):
         self._parts += 1
         return _Part(self.upload_folder / f"part-{self._parts:02d}", self._deadline)
 
+    def uploads(self) -> dict[str, FileStorage]:
+        """Field to file.
+
+        Raises:
+            RequestError: 422 for a field that came twice: which was meant nobody knows.
+        """
+        for fields in (self.files, self.form):
+            for name, several in fields.lists():
+                if len(several) > 1:
+                    told = f"{name[:80]!r} came {len(several)} times; send each field once."
+                    raise RequestError(422, "doubled-field", told)
+        return {name: several[0] for name, several in self.files.lists()}
+
     def drop_uploads(self) -> None:
         """Delete what is still there: everything that no case has taken."""
         if self.upload_folder is not None:
             _remove(self.upload_folder)
 
-    def _load_form_data(self) -> None:
-        """Read the body, within the time that an upload may take, also where no byte of it reaches a file."""
-        connection = self.environ.get("gunicorn.socket")
-        if connection is None:
-            super()._load_form_data()
-            return
-        with CONNECTION_DEADLINES.limit(connection, current_app.config[LIMITS].upload_seconds):
-            super()._load_form_data()
+    def begin(self) -> None:
+        """Have the body come within its time, and stop waiting for a client that sends nothing.
 
-    def limit_silence(self, seconds: float) -> None:
-        """Stop waiting for a client that sends nothing; under gunicorn only, which lends its socket."""
-        socket = self.environ.get("gunicorn.socket")
-        if socket is not None:
-            socket.settimeout(seconds)
+        Under gunicorn only, which lends its socket.
+        """
+        limits = current_app.config[LIMITS]
+        connection = self.environ.get("gunicorn.socket")
+        if connection is not None:
+            connection.settimeout(limits.silent_seconds)
+        self._body = Body(self.environ["wsgi.input"], connection, limits.upload_seconds, self.content_length)
+        self.environ["wsgi.input"] = self._body
+
+    def end(self, response: Response) -> Response:
+        """Have what is left of the body read away once the answer is sent."""
+        if self.method not in READING and self._body is not None and "gunicorn.socket" in self.environ:
+            response.call_on_close(functools.partial(_slots().drain, self._body))
+        return response
+
+    def _load_form_data(self) -> None:
+        if "form" in self.__dict__:
+            return
+        try:
+            with _slots().slot():
+                super()._load_form_data()
+        except RequestEntityTooLarge as error:
+            if self._body is None or max(self._body.count, self.content_length or 0) > (
+                self.max_content_length or 0
+            ):
+                raise
+            raise RequestError(
+                413,
+                "too-large",
+                f"The form has more than {self.max_form_parts} parts, or more than "
+                f"{(self.max_form_memory_size or 0) // 1000} kB of text; send one file a field.",
+            ) from error
 
     @property
     def deadline(self) -> float:
         """On the monotonic clock: when this request must have arrived and been unpacked."""
         return self._deadline
+
+
+def _slots() -> BodySlots:
+    slots: BodySlots = current_app.config[BODY_SLOTS]
+    return slots
 
 
 def streaming_request() -> StreamingRequest:
@@ -151,6 +201,8 @@ def take_in(
     single: str | None,
     limits: Limits,
     series: str | None = None,
+    *,
+    at_once: bool = False,
 ) -> Intake:
     """Give uploaded files names of our own and look at their headers.
 
@@ -160,6 +212,7 @@ def take_in(
         single: modality of the field "file".
         limits: see there.
         series: of DICOM uploads, the one that is meant.
+        at_once: they are judged in this process.
 
     Raises:
         RequestError: 400 for missing or doubled files, 415 for what is no scan, 413 for too much of one,
@@ -179,7 +232,9 @@ def take_in(
         assert isinstance(part, _Part)
         part.close()
         digest.update(f"{modality}:{part.digest.hexdigest()}\n".encode())
-        files[modality] = _accept(part.path, modality, arrived.deadline, limits, series)
+        scan = _accept(part.path, modality, arrived.deadline, limits, series)
+        _check_size(scan, limits, at_once)
+        files[modality] = scan.name
     _only_these(arrived.upload_folder, files)
     digest.update(f"series:{series or ''}\n".encode())
     return Intake(arrived.upload_folder, files, digest.hexdigest())
@@ -209,8 +264,8 @@ def _modality(field: str, name: str, single: str | None) -> str:
     return modality
 
 
-def _accept(path: Path, modality: str, deadline: float, limits: Limits, series: str | None) -> str:
-    """Name the file by what it shows, unpack it, look at its header; its name in the folder, with the series."""
+def _accept(path: Path, modality: str, deadline: float, limits: Limits, series: str | None) -> Path:
+    """Name the file by what it shows, and unpack it; its path, with the series."""
     suffix = suffix_of(path)
     if path.stat().st_size == 0:
         raise RequestError(400, "empty-file", f"The file for {modality} is empty.")
@@ -226,23 +281,35 @@ def _accept(path: Path, modality: str, deadline: float, limits: Limits, series: 
     else:
         scan = path.rename(target.with_name(modality + suffix))
     part = series if modality != BRAIN and (scan.is_dir() or scan.suffix == DICOM) else None
-    if scan.is_file():
-        _check_header(with_part(scan, part), limits)
-    return with_part(scan, part).name
+    return with_part(scan, part)
 
 
-def _check_header(scan: Path, limits: Limits) -> None:
+def _check_size(scan: Path, limits: Limits, at_once: bool) -> None:
     """Refuse what its own header says is too large or is no geometry; no voxel is read."""
     from sanum.formats import read_grid
 
+    folder = split_part(scan)[0]
+    many = folder.is_dir() and sum(1 for _ in folder.iterdir()) > MOST_HEADERS
+    if many and at_once:
+        raise _too_many_voxels(f"more than {MOST_HEADERS:,} DICOM files", at_once)
+    if many:
+        return
     try:
         i, j, k = read_grid(scan).shape
     except ScanError as error:
+        if folder.is_dir():
+            return  # which of its series is meant, and whether one fits, the model's reader says
         raise RequestError(422, "scan-refused", str(error).replace(f"{scan.parent}/", "")) from error
+    what = f"{scan.name}: {i} x {j} x {k} voxels"
     if i * j * k > limits.voxels or 4 * i * j * k > limits.unpacked_mb * 1e6:
-        raise RequestError(
-            413, "too-large", f"{scan.name}: {i} x {j} x {k} voxels are more than this service takes."
-        )
+        raise _too_many_voxels(what, at_once=False)
+    if at_once and i * j * k > limits.predict_voxels:
+        raise _too_many_voxels(what, at_once)
+
+
+def _too_many_voxels(what: str, at_once: bool) -> RequestError:
+    told = "are judged at once; send it to /v1/cases" if at_once else "this service takes"
+    return RequestError(413, "too-large", f"{what} are more than {told}.")
 
 
 def _remove(folder: Path) -> None:

@@ -15,6 +15,7 @@ class Limits:
         upload_mb: one request, in MB (10⁶ bytes).
         unpacked_mb: what an archive holds, or the voxels that a header promises, in MB.
         voxels: of one volume or image.
+        predict_voxels: of one that is judged at once, in a web process: 30 bytes of its memory each, about.
         upload_seconds: how long one request may take to arrive.
         silent_seconds: how long a connection may send nothing.
         queue: cases that wait or run; more are answered 429.
@@ -29,6 +30,7 @@ class Limits:
     upload_mb: float = 512.0
     unpacked_mb: float = 2048.0
     voxels: int = 200_000_000
+    predict_voxels: int = 30_000_000
     upload_seconds: float = 900.0
     silent_seconds: float = 30.0
     queue: int = 200

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sanum.core.config import did_you_mean
-from sanum.core.errors import CalibrationError, ConfigError
+from sanum.core.errors import CalibrationError, ConfigError, SanumError
 from sanum.core.header import read_header
 from sanum.core.records import MAP_QUANTILES
 from sanum.service.problems import RequestError
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 
     from sanum.model import Model
     from sanum.workflow.detect import CaseDetection
+
+
+_log = logging.getLogger("sanum.service")
 
 
 def _quiet(stage: str) -> None:
@@ -108,12 +113,39 @@ class FileModel:
         twin: bool = False,
         on_stage: Callable[[str], None] = _quiet,
     ) -> CaseDetection:
-        """Judge the files of one case, one a modality."""
+        """Judge the files of one case, one a modality. What goes wrong with the scan in a way that nobody foresaw
+        is a refusal: it would go wrong again."""
         from sanum.cohort.table import Row
-        from sanum.workflow.detect import detect
+        from sanum.workflow.detect import detect, refused
+        from sanum.workflow.prepare import reason_of
 
         row = Row(case=case, subject=case, scans=dict(files), brain=brain)
-        return detect(self._model, row, on_stage=on_stage, twin=twin)
+        stage, started = _Stage(on_stage), time.perf_counter()
+        try:
+            return detect(self._model, row, on_stage=stage, twin=twin)
+        except (SanumError, OSError, MemoryError):
+            raise
+        except Exception as error:
+            if stage.failed or "allocate memory" in str(error):  # torch says so by a RuntimeError
+                raise
+            reason = reason_of(error)
+            _log.error(
+                "%s: %s", case, reason.replace(f" ({error})", "")
+            )  # its words may hold what a file says
+            return refused(self._model, row, None, reason, started)
+
+
+class _Stage:
+    """Tells what comes next, and remembers when telling it went wrong: that is not the scan's fault."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self.failed = False
+
+    def __call__(self, stage: str) -> None:
+        self.failed = True
+        self._tell(stage)
+        self.failed = False
 
 
 def _get_ready(model: Model) -> None:

@@ -141,7 +141,7 @@ def _submit(parts: Parts, form: wire.CaseForm) -> tuple[Case, bool]:
     name, model = choose(parts.models, form.model)
     needed = modalities(model)
     single = needed[0] if len(needed) == 1 else None
-    taken = take_in(upload, upload.files, single, parts.limits, form.series)
+    taken = take_in(upload, upload.uploads(), single, parts.limits, form.series)
     missing = [modality for modality in needed if modality not in taken.files]
     if missing:
         raise RequestError(

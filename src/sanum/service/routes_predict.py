@@ -40,10 +40,11 @@ def add_predict_routes(app: APIFlask, parts: Parts) -> None:
         needed = modalities(model)
         taken = take_in(
             upload,
-            _files(upload.files, form),
+            _files(upload.uploads(), form),
             needed[0] if len(needed) == 1 else None,
             parts.limits,
             form.series,
+            at_once=True,
         )
         parts.audit.write(parts.access.principal().name, "predict", model=name)
         with parts.predictions.slot():
@@ -87,7 +88,7 @@ def _picture(found: CaseDetection) -> Picture | None:
     return Picture(picture_overlay(found.scan, found.anomaly_map, found.map_scale), shown)
 
 
-def _files(files: Any, form: wire.PredictForm) -> dict[str, FileStorage]:
+def _files(files: dict[str, FileStorage], form: wire.PredictForm) -> dict[str, FileStorage]:
     """Uploads by field; `modality` says what the field `file` shows."""
     named = dict(files)
     if form.modality is not None and "file" in named:

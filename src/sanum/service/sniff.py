@@ -30,7 +30,12 @@ _MARKS = (
 def suffix_of(path: Path) -> str | None:
     """The suffix under which a file can be read, `ZIP`, or None for anything else."""
     with path.open("rb") as stream:
-        head = stream.read(_HEAD_BYTES)
+        return suffix_of_head(stream.read(_HEAD_BYTES))
+
+
+def suffix_of_head(head: bytes) -> str | None:
+    """The same by the first bytes of a file, `_HEAD_BYTES` or more where it is as long."""
+    head = head[:_HEAD_BYTES]
     zipped = head.startswith(b"\x1f\x8b")
     inside = _inflated(head) if zipped else head
     if _is_nifti(inside):

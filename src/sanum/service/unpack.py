@@ -8,10 +8,16 @@ import zlib
 from pathlib import Path
 
 from sanum.service.problems import RequestError
-from sanum.service.sniff import DICOM, ZIP, suffix_of
+from sanum.service.sniff import DICOM, ZIP, suffix_of_head
 
 MOST_MEMBERS = 20_000
 """A series of thin slices has at most some thousands."""
+
+MOST_RATIO = 100.0
+"""Scans hold noise and shrink to a half or a tenth; what shrinks more than this, and is large, was made to fill disks."""
+
+SMALL_BYTES = 100e6
+"""Up to here any ratio passes: an empty mask is a scan too."""
 
 _CHUNK = 1 << 20
 
@@ -80,26 +86,31 @@ def _extract(archive: zipfile.ZipFile, folder: Path, most_bytes: float, deadline
     members = [member for member in archive.infolist() if not member.filename.endswith("/")]
     if len(members) > MOST_MEMBERS:
         raise _too_many()
-    left = most_bytes
+    _check_promise(members, most_bytes)
     for number, member in enumerate(members):
-        path = folder / f"{number:06d}"
-        with archive.open(member) as source, path.open("xb") as sink:
-            while chunk := source.read(_CHUNK):
-                left -= len(chunk)
-                if left < 0:
-                    raise RequestError(
-                        413,
-                        "too-large",
-                        f"The archive holds more than {most_bytes / 1e6:,.0f} MB once unpacked.",
-                    )
-                if time.monotonic() > deadline:
-                    raise RequestError(408, "too-slow", "The archive took too long to unpack.")
-                sink.write(chunk)
-        suffix = suffix_of(path)
-        if suffix is None or suffix == ZIP:
-            path.unlink()
-        else:
-            path.rename(folder / f"{number:06d}{suffix}")
+        with archive.open(member) as source:
+            start = source.read(_CHUNK)
+            suffix = suffix_of_head(start)
+            if suffix is None or suffix == ZIP:
+                continue
+            with (folder / f"{number:06d}{suffix}").open("xb") as sink:
+                while start:
+                    if time.monotonic() > deadline:
+                        raise RequestError(408, "too-slow", "The archive took too long to unpack.")
+                    sink.write(start)
+                    start = source.read(_CHUNK)
+
+
+def _check_promise(members: list[zipfile.ZipInfo], most_bytes: float) -> None:
+    """By what the archive says of itself: `zipfile` gives no more of a member than that."""
+    promised = sum(member.file_size for member in members)
+    if promised > most_bytes:
+        raise RequestError(
+            413, "too-large", f"The archive holds more than {most_bytes / 1e6:,.0f} MB once unpacked."
+        )
+    stored = sum(member.compress_size for member in members)
+    if promised > max(SMALL_BYTES, MOST_RATIO * stored):
+        raise _refused(f"The archive unpacks to more than {MOST_RATIO:.0f} times its size, as no scan does.")
 
 
 def _choose(folder: Path, target: Path) -> Path:

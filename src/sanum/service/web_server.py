@@ -11,8 +11,9 @@ from sanum.core.errors import ConfigError
 if TYPE_CHECKING:
     from flask import Flask
 
-THREADS = 32
-"""Each upload and each stream of events holds one."""
+THREADS = 64
+"""Each stream of events (16 at most), body (16), body read away (4), waiting prediction (17), and connection without
+a request (8) holds one: some are always left for everything else."""
 
 SILENCE_SECONDS = 120
 """A worker whose main thread is silent for so long is replaced; requests run in threads beside it."""

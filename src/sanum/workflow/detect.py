@@ -119,7 +119,7 @@ def detect(
         found = findings(native, finding_level(calibration), is_image=prepared.is_image)
         found = judge_findings(found, calibration, who)
     except (ScanError, CalibrationError) as error:
-        return _refused(model, row, scan, str(error), started)
+        return refused(model, row, scan, str(error), started)
     return CaseDetection(
         case=row.case,
         status="abnormal" if decision.abnormal else "normal",
@@ -283,13 +283,13 @@ def _detect_one(job: _Job) -> dict[str, Any]:
     except (StorageError, ModelFileError):
         raise
     except Exception as error:
-        found = _refused(model, job.row, None, reason_of(error), started)
+        found = refused(model, job.row, None, reason_of(error), started)
     return _saved(job, found)
 
 
 def _given_up(job: _Job, reason: str) -> dict[str, Any]:
     model = cached_model(job.model_path, job.model_sha256)
-    return _saved(job, _refused(model, job.row, None, reason, time.perf_counter()))
+    return _saved(job, refused(model, job.row, None, reason, time.perf_counter()))
 
 
 def _saved(job: _Job, found: CaseDetection) -> dict[str, Any]:
@@ -339,7 +339,8 @@ def _require_input_kind(model: Model, scan: Scan | None) -> None:
 _KINDS = {"image": "2D image", "volume": "3D volume"}
 
 
-def _refused(model: Model, row: Row, scan: Scan | None, reason: str, started: float) -> CaseDetection:
+def refused(model: Model, row: Row, scan: Scan | None, reason: str, started: float) -> CaseDetection:
+    """A case that was not judged, and why; `started` by `time.perf_counter`."""
     return CaseDetection(
         case=row.case,
         status="refused",

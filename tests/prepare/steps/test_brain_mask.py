@@ -41,7 +41,7 @@ def test_a_whole_head_is_refused_with_its_size():
     grid = Grid((100, 120, 100), RAS_2MM)
     head = ellipsoid(grid, (30, 20, 40), (85, 100, 90)) * 400.0
     with pytest.raises(
-        PreparationError, match=r"not brain-extracted \(non-zero region 3\d\d\d ml\); give a `brain`"
+        PreparationError, match=r"not brain-extracted \(non-zero region 3\d\d\d ml\); give a brain mask"
     ):
         extracted_brain(as_scan(head, grid))
 

@@ -115,3 +115,12 @@ def test_what_a_person_should_look_at_is_flagged(monkeypatch):
         f"deepbet is unsure about {16000 / BRAIN.sum():.1%} of the mask's voxels",
     ]
     assert head.estimated_brain(dataclasses.replace(a_head(), modality="FLAIR"), "FLAIR")[1]["flags"] != []
+
+
+@pytest.mark.parametrize(
+    ("shape", "told"), [((64, 84, 1), "1 slices and is 2 mm"), ((20, 84, 64), "20 slices")]
+)
+def test_a_volume_too_thin_for_a_brain_is_refused_before_the_network_sees_it(shape, told):
+    grid = Grid(shape, RAS_2MM)
+    with pytest.raises(PreparationError, match=f"head.nii.gz: along one axis the volume has {told}"):
+        head.estimated_brain(a_head(np.ones(shape), grid), "T1w")

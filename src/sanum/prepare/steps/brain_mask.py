@@ -30,7 +30,8 @@ USUAL_ML = (1000.0, 1900.0)
 USUAL_BORDER = 0.01
 """Share of the outline on the field's border that a cut brainstem explains."""
 
-ADVICE = "give a `brain` column with a brain mask, or extract the brain first"
+ADVICE = "give a brain mask with it, or extract the brain first"
+"""For people at a command line, in a browser and in Python alike: each has its own place for the mask."""
 
 
 def given_brain(mask: Scan, scan: Scan) -> Mask:

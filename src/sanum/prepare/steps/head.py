@@ -29,6 +29,9 @@ CT_BRAIN_HU = (0.0, 100.0)
 MEASURED = ("T1w", "FLAIR", "CT")
 """Contrasts on which the network's masks were compared with label maps or looked at."""
 
+LEAST_MM = 50.0
+"""Least extent of a volume along each axis: no whole brain fits into less, and the network fails on a single slice."""
+
 USUAL_UNSURE = 0.025
 """Share of unsure voxels (probability .1 to .9) above all of 20 real heads (.015 to .021); noise has .03 and more."""
 
@@ -53,6 +56,7 @@ def estimated_brain(scan: Scan, modality: str) -> tuple[Mask, dict[str, Any]]:
         PreparationError: nothing is found, or what is found can't be a whole brain.
     """
     grid = ras_grid(scan.grid)
+    _require_thick(grid, scan.source.path)
     voxels = np.ascontiguousarray(ras_voxels(scan.voxels, scan.grid))
     likely = _brain_probability(_mri_like(voxels, modality), scan.source.path)
     found = likely > 0.5
@@ -108,6 +112,15 @@ def _network() -> Any:
 
 def _nothing(path: str) -> PreparationError:
     return PreparationError(f"{path}: no brain is found in it; is this a scan of a head? {ADVICE}")
+
+
+def _require_thick(grid: Grid, path: str) -> None:
+    mm, slices = min(zip((np.array(grid.shape) * grid.spacing).tolist(), grid.shape, strict=True))
+    if mm < LEAST_MM:
+        raise PreparationError(
+            f"{path}: along one axis the volume has {slices} slices and is {mm:.0f} mm thick, needed {LEAST_MM:.0f} or "
+            "more: part of the brain is not in it; give a scan of the whole head"
+        )
 
 
 def _require_plausible(brain: Mask, grid: Grid, path: str) -> None:

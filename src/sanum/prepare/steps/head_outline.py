@@ -49,8 +49,8 @@ def head_outline(scans: Sequence[Scan]) -> Mask:
     share = float(outline.mean()) if shown.any() else 0.0
     if not LEAST <= share <= MOST:
         raise PreparationError(
-            f"{first.source.path}: no outline of a head found (it would fill {share:.0%} of the field); give a `brain` "
-            "column with a mask of what counts"
+            f"{first.source.path}: no outline of a head found (it would fill {share:.0%} of the field); give "
+            "a mask of what counts in the place of the brain mask"
         )
     return outline
 
