@@ -18,18 +18,18 @@ from torch import Tensor, nn
 
 from sanum.cohort.table import Cohort, read_cohort, write_cohort
 from sanum.core.records import Prepared, Rule
-from sanum.detectors.lesion_teaching import FINAL_RATE, STEEPEST, WEIGHT_DECAY
+from sanum.detectors.lesion_training import FINAL_RATE, MAX_GRAD_NORM, WEIGHT_DECAY
 from sanum.detectors.recipes import resolve_recipe
-from sanum.detectors.restore import AVERAGE, Restore
+from sanum.detectors.restore import EMA_DECAY, Restore
 from sanum.model import Model, save
-from sanum.nets.averaged import Averaged
+from sanum.nets.ema import EMA
 from sanum.nets.restorer import Restorer, RestorerConfig
 from sanum.prepare.presets import Slices
 from sanum.prepare.store import Store
+from sanum.synthesis.augmentation import Augmentation, imaged, moved
 from sanum.synthesis.draws import Draws
-from sanum.synthesis.healthy import Variety, imaged, moved
 from sanum.train.device import seeded
-from sanum.train.lesson import Exercise, average_precision, brain_of, lesson_loss
+from sanum.train.lesion_loss import LesionBatch, average_precision, brain_of, lesion_loss
 from sanum.train.loop import Schedule, train
 from sanum.train.run import Progress, Run
 from sanum.workflow.evaluate import EvaluateOptions, evaluate
@@ -55,32 +55,32 @@ def with_lesion_channel(case: Prepared) -> Prepared:
     return replace(case, voxels=np.concatenate([case.voxels, lesion[None].astype(np.float32)]))
 
 
-class LabelledLesson:
+class LabelledLoss:
     """The loss of `restore` on real lesions; in evaluation 1 − average precision on held-out subjects."""
 
-    def __init__(self, variety: Variety) -> None:
-        self.variety = variety
+    def __init__(self, augmentation: Augmentation) -> None:
+        self.augmentation = augmentation
 
     def __call__(self, net: nn.Module, stacks: Tensor) -> Tensor:
-        assert isinstance(net, Averaged)
+        assert isinstance(net, EMA)
         with torch.autocast(stacks.device.type, enabled=False):
-            exercise = self.exercise(stacks, vary=net.training)
-        log_odds, restored = net(exercise.windows)
+            batch = self.batch(stacks, vary=net.training)
+        log_odds, restored = net(batch.windows)
         if not net.training:
-            return 1.0 - average_precision(log_odds, exercise.lesion, exercise.brain)
-        net.follow()
-        return lesson_loss(log_odds, restored, exercise)
+            return 1.0 - average_precision(log_odds, batch.lesion, batch.brain)
+        net.update()
+        return lesion_loss(log_odds, restored, batch)
 
     @torch.no_grad()
-    def exercise(self, stacks: Tensor, *, vary: bool) -> Exercise:
+    def batch(self, stacks: Tensor, *, vary: bool) -> LesionBatch:
         draws, brain = Draws(None, stacks.device), brain_of(stacks[:, :-1])
         if vary:
-            stacks, brain = moved(stacks, brain, self.variety, draws)
+            stacks, brain = moved(stacks, brain, self.augmentation, draws)
         shown, lesion = stacks[:, :-1], (stacks[:, -1:] > 0.5).float()
         clean = shown
         if vary:
-            shown, clean = imaged(shown, shown, brain, self.variety, draws)
-        return Exercise(shown, lesion[:, :, 0], clean[:, :, 0], brain[:, :, 0])
+            shown, clean = imaged(shown, shown, brain, self.augmentation, draws)
+        return LesionBatch(shown, lesion[:, :, 0], clean[:, :, 0], brain[:, :, 0])
 
 
 def taught(cases: list[Prepared], modalities: tuple[str, ...], epochs: int, seed: int) -> Restore:
@@ -96,14 +96,14 @@ def taught(cases: list[Prepared], modalities: tuple[str, ...], epochs: int, seed
         keep="best",
         depth=1,
         weight_decay=WEIGHT_DECAY,
-        steepest=STEEPEST,
+        max_grad_norm=MAX_GRAD_NORM,
     )
     with seeded(seed, torch.device("cpu")):
         net = Restorer(RestorerConfig(len(modalities), settings.widths, settings.fold, 0, settings.mirror))
-        pupil = Averaged(net, AVERAGE)
-    train(pupil, LabelledLesson(settings.healthy), cases, schedule, seed=seed, run=Run(on_progress=_tell))
+        ema = EMA(net, EMA_DECAY)
+    train(ema, LabelledLoss(settings.augmentation), cases, schedule, seed=seed, run=Run(on_progress=_tell))
     detector = Restore(settings, modalities)
-    detector.net_ = pupil.cpu().result()
+    detector.net_ = ema.cpu().result()
     return detector
 
 
@@ -149,7 +149,7 @@ def main() -> None:
         path,
     )
     found = evaluate(
-        path, given.out / "prepared", given.out / "evaluation", options=EvaluateOptions(drop_twins=True)
+        path, given.out / "prepared", given.out / "evaluation", options=EvaluateOptions(drop_duplicates=True)
     )
     print(
         f"{found.healthy} healthy, {found.lesion} lesion; case AUROC {found.case_auroc['model']}; {found.pixels}"

@@ -42,7 +42,7 @@ class Model:
         calibration: healthy scores and the rule; None before calibration.
         facts: what the card tells besides: recipe, cohort, subjects, seed, losses, version, date.
         sha256: of the file it was read from, else empty.
-        alone: calibrations for cases with one modality only, by its name, of a detector that judges such cases.
+        single_calibrations: by its name, for cases with one modality only, of a detector that judges such.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Model:
     calibration: Calibration | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     sha256: str = ""
-    alone: Mapping[str, Calibration] = field(default_factory=dict)
+    single_calibrations: Mapping[str, Calibration] = field(default_factory=dict)
 
     @functools.cached_property
     def card(self) -> dict[str, Any]:
@@ -76,7 +76,7 @@ class Model:
             CalibrationError: there is none, or it was made with other weights or another preparation.
         """
         again = "run `sanum calibrate` with held-out healthy cases"
-        found = self.alone.get(only) if only else self.calibration
+        found = self.single_calibrations.get(only) if only else self.calibration
         if found is None:
             what = f" for cases with {only} alone" if only else ""
             raise CalibrationError(f"model {self.name} is not calibrated{what}, so it can't decide; {again}")
@@ -93,8 +93,10 @@ class Model:
 
     def with_rule(self, rule: Rule) -> Model:
         """The same model deciding by another rule or level; nothing is trained again."""
-        alone = {name: replace(each, rule=rule) for name, each in self.alone.items()}
-        return replace(self, calibration=replace(self.calibrated(), rule=rule), alone=alone)
+        by_modality = {name: replace(each, rule=rule) for name, each in self.single_calibrations.items()}
+        return replace(
+            self, calibration=replace(self.calibrated(), rule=rule), single_calibrations=by_modality
+        )
 
 
 def _calibration_card(calibration: Calibration | None) -> dict[str, Any] | None:
@@ -135,9 +137,11 @@ def save(model: Model, path: Path) -> None:
     if model.calibration is not None:
         header["calibration"] = _calibration_header(model.calibration)
         arrays |= _calibration_arrays(model.calibration, _CALIBRATION)
-    if model.alone:
-        header["alone"] = {name: _calibration_header(each) for name, each in model.alone.items()}
-        for name, each in model.alone.items():
+    if model.single_calibrations:
+        header["alone"] = {
+            name: _calibration_header(each) for name, each in model.single_calibrations.items()
+        }
+        for name, each in model.single_calibrations.items():
             arrays |= _calibration_arrays(each, f"{_ALONE}{name}/")
     with atomic_path(path) as partial:
         save_file(arrays, partial, metadata={KEY: json.dumps(header, allow_nan=False)})
@@ -176,11 +180,13 @@ def load(path: Path) -> Model:
     detector = build(described, part(arrays, STATE_PREFIX), str(path))
     kept = header.get("calibration")
     calibration = None if kept is None else _read_calibration(kept, part(arrays, _CALIBRATION), path)
-    alone = {
+    by_modality = {
         name: _read_calibration(each, part(arrays, f"{_ALONE}{name}/"), path)
         for name, each in header.get("alone", {}).items()
     }
-    return Model(path.stem, detector, preparation, calibration, header["facts"], file_sha256(path), alone)
+    return Model(
+        path.stem, detector, preparation, calibration, header["facts"], file_sha256(path), by_modality
+    )
 
 
 def _read_calibration(kept: Mapping[str, Any], healthy: Mapping[str, Any], path: Path) -> Calibration:

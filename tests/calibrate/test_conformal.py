@@ -1,4 +1,4 @@
-"""Promises of p-values, checked against slow definitions, simulation, and an independent library."""
+"""Guarantees of p-values, checked against slow definitions, simulation, and an independent library."""
 
 import numpy as np
 import pytest
@@ -7,9 +7,9 @@ from scipy.stats import false_discovery_control
 from sanum.calibrate.conformal import (
     benjamini_hochberg,
     family_p_values,
+    guarantee,
     nested_p_values,
     p_values,
-    promise,
     subjects_needed,
 )
 from sanum.calibrate.rules import p_value, threshold
@@ -69,8 +69,8 @@ def test_benjamini_hochberg_agrees_with_scipy():
     assert benjamini_hochberg(np.array([])).size == 0
 
 
-def test_the_promise_says_what_few_subjects_can_keep():
-    few, enough = promise(12, 0.05), promise(19, 0.05)
+def test_the_guarantee_says_what_few_subjects_can_keep():
+    few, enough = guarantee(12, 0.05), guarantee(19, 0.05)
     assert not few.kept
     assert "smallest is 0.077; give 19 or more" in few.sentence()
     assert enough.kept
@@ -78,12 +78,12 @@ def test_the_promise_says_what_few_subjects_can_keep():
     assert "at most 0.050 false alarms" in enough.sentence()
     assert [subjects_needed(level) for level in (0.05, 0.1, 0.01, 0.5)] == [19, 9, 99, 1]
     with pytest.raises(CalibrationError, match="between 0 and 1"):
-        promise(10, 1.0)
+        guarantee(10, 1.0)
 
 
-def test_the_interval_of_the_promise_holds_the_long_run_rate():
+def test_the_interval_of_the_guarantee_holds_the_long_run_rate():
     rng = np.random.default_rng(5)
-    stated = promise(40, 0.1)
+    stated = guarantee(40, 0.1)
     limits = [threshold(rng.random(40), Rule("conformal", 0.1)) for _ in range(4000)]
     rates = 1.0 - np.array(limits)
     inside = (stated.interval[0] <= rates) & (rates <= stated.interval[1])

@@ -7,7 +7,7 @@ from sanum.calibrate.drift import ALARM, BETS, JUMP, watch_drift
 from sanum.core.errors import CalibrationError
 
 
-def test_without_drift_an_alarm_is_rarer_than_promised():
+def test_without_drift_an_alarm_is_rarer_than_guaranteed():
     rng = np.random.default_rng(0)
     alarms = [watch_drift(rng.normal(size=25), rng.normal(size=150)).state == "alarm" for _ in range(300)]
     assert np.mean(alarms) <= 0.01 + 3 * np.sqrt(0.01 / 300)

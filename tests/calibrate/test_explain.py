@@ -5,7 +5,7 @@ import pytest
 
 from sanum.calibrate.explain import with_healthy_place, with_members
 from sanum.calibrate.groups import Person
-from sanum.calibrate.healthy import HealthyMap, Promises, calibration_from_maps
+from sanum.calibrate.healthy import Guarantees, HealthyMap, calibration_from_maps
 from sanum.core.findings import Finding
 from sanum.core.grid import Grid
 from sanum.core.records import PLACE_STEP, AnomalyMap, Grouping, MemberMap, Rule, Summary
@@ -34,7 +34,7 @@ def calibrated(sites=("a",) * 9, grids=None, grouping=None):
         Rule("conformal", 0.2),
         detector="d",
         preparation="p",
-        promises=Promises(grouping),
+        guarantees=Guarantees(grouping),
     )
 
 

@@ -1,9 +1,9 @@
-"""Mondrian groups: own kind, counted before scores are seen, and no promise where nobody was seen."""
+"""Mondrian groups: own kind, counted before scores are seen, and no guarantee where nobody was seen."""
 
 import numpy as np
 import pytest
 
-from sanum.calibrate.groups import Person, group_name, group_sizes, merged_groups, peers
+from sanum.calibrate.groups import Person, group_name, group_sizes, merged_groups, reference_group
 from sanum.calibrate.rules import decide
 from sanum.core.errors import CalibrationError
 from sanum.core.records import Calibration, Grouping, Rule, Summary
@@ -45,21 +45,21 @@ def test_small_groups_are_joined_until_they_are_large_enough():
     assert set(merged_groups(["a"] * 2 + ["b"], 5).values()) == {"a or b"}
 
 
-def test_a_group_nobody_saw_has_no_promise():
+def test_a_group_nobody_saw_has_no_guarantee():
     kept = calibration(["site=A"] * 6 + ["site=B"] * 6, range(12))
     found = decide(3.0, kept, Person("C"))
-    assert "no promise" in found.warning
+    assert "no guarantee" in found.warning
     assert found.healthy_group == "all"
 
 
 def test_a_small_group_is_refused_where_asked():
     kept = calibration(["site=A"] * 6 + ["site=B"] * 2, range(8), small="refuse")
-    assert peers(kept, Person("A")).rows.sum() == 6
+    assert reference_group(kept, Person("A")).rows.sum() == 6
     with pytest.raises(CalibrationError, match=r"'site=B': 2 healthy subjects, but the rule needs 4"):
         decide(3.0, kept, Person("B"))
 
 
-def test_groups_keep_the_promise_where_one_calibration_for_all_breaks_it():
+def test_groups_keep_the_guarantee_where_one_calibration_for_all_breaks_it():
     """Two scanners with different scores: pooled, one is flagged far too often; by group, neither."""
     rng = np.random.default_rng(0)
     pooled, grouped = [], []

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sanum.calibrate.findings import finding_level, findings
-from sanum.calibrate.healthy import HealthyMap, Promises, calibration_from_maps
+from sanum.calibrate.healthy import Guarantees, HealthyMap, calibration_from_maps
 from sanum.calibrate.judge import control_sentence, judge_findings, judge_slices
 from sanum.core.grid import Grid
 from sanum.core.records import AnomalyMap, Rule, Summary
@@ -32,7 +32,7 @@ def calibrated(count: int = 30, control="family-wise", first: int = 0):
         Rule("conformal", 0.1),
         detector="d",
         preparation="p",
-        promises=Promises(control=control),
+        guarantees=Guarantees(control=control),
     )
 
 

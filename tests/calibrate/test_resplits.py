@@ -1,4 +1,4 @@
-"""Re-splits against a slow loop, theory, and scores that break the promise."""
+"""Re-splits against a slow loop, theory, and scores that break the guarantee."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def test_counts_are_those_of_a_slow_loop():
     assert found.alarms == alarms
     assert found.rate == pytest.approx(np.mean(alarms) / 11)
     assert found.found == {"ball": pytest.approx(np.mean(hits))}
-    assert (found.calibration, found.tested, found.promised) == (19, 11, pytest.approx(0.1))
+    assert (found.calibration, found.tested, found.guaranteed) == (19, 11, pytest.approx(0.1))
 
 
 def test_the_exact_interval_holds_95_per_cent_of_fresh_draws():
@@ -42,7 +42,7 @@ def test_the_exact_interval_holds_95_per_cent_of_fresh_draws():
     assert binomial <= exact
 
 
-def test_strangers_of_another_kind_break_the_promise_and_keep_it_among_themselves():
+def test_strangers_of_another_kind_break_the_guarantee_and_keep_it_among_themselves():
     own, other = pool(2, 30), pool(3, 35, shift=2.0)
     before = resplit(own, 0.05, calibration=19, strangers=other)
     after = resplit(other, 0.05, calibration=19)
@@ -54,7 +54,7 @@ def test_strangers_of_another_kind_break_the_promise_and_keep_it_among_themselve
 
 @pytest.mark.parametrize(
     ("calibration", "level", "message"),
-    [(30, 0.1, "leave one to test"), (0, 0.1, "can't calibrate"), (15, 0.05, "can't promise")],
+    [(30, 0.1, "leave one to test"), (0, 0.1, "can't calibrate"), (15, 0.05, "can't guarantee")],
 )
 def test_what_cannot_be_tested_is_refused(calibration, level, message):
     with pytest.raises(CalibrationError, match=message):

@@ -1,4 +1,4 @@
-"""Decision rules: the promise of conformal p-values, and refusal of what few scores can't support."""
+"""Decision rules: the guarantee of conformal p-values, and refusal of what few scores can't support."""
 
 import numpy as np
 import pytest
@@ -45,7 +45,7 @@ def test_threshold_and_p_value_always_agree(healthy, score, level):
     assert decision.abnormal == (decision.p_value <= level + 1e-12)
 
 
-def test_conformal_keeps_its_promise_over_many_draws():
+def test_conformal_keeps_its_guarantee_over_many_draws():
     rng = np.random.default_rng(0)
     draws = rng.lognormal(size=(4000, 20))
     flagged = [

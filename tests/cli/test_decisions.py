@@ -12,14 +12,14 @@ def run(*arguments):
     return runner.invoke(app, [str(argument) for argument in arguments])
 
 
-def test_calibrate_says_what_is_promised_and_what_is_not(model_path, tmp_path):
+def test_calibrate_says_what_is_guaranteed_and_what_is_not(model_path, tmp_path):
     out = tmp_path / "model.safetensors"
     done = run("calibrate", model_path, "--rule", "conformal", "--level", "0.25", "--out", out)
     assert done.exit_code == 0, done.output
-    assert "4 healthy subjects promise at most 0.200 false alarms" in done.output
+    assert "4 healthy subjects guarantee at most 0.200 false alarms" in done.output
     assert "Family-wise control at 0.25" in done.output
     plain = run("calibrate", model_path, "--rule", "mean+3std", "--out", out)
-    assert "promises no false-alarm rate" in plain.output
+    assert "guarantees no false-alarm rate" in plain.output
 
 
 def test_calibrate_by_group_names_the_groups(model_path, store, tmp_path):
@@ -36,7 +36,7 @@ def test_calibrate_by_group_names_the_groups(model_path, store, tmp_path):
     [
         (("--group", "colour"), "grouping"),
         (("--findings", "bonferroni"), "findings"),
-        (("--rule", "conformal", "--level", "0.01"), "can't be promised with 4 healthy subjects"),
+        (("--rule", "conformal", "--level", "0.01"), "can't be guaranteed with 4 healthy subjects"),
         (("--site", "here"), "give the prepared store as well"),
     ],
 )
@@ -52,9 +52,9 @@ def test_evaluate_compares_two_models(model_path, store):
     assert "(DeLong)" in done.output
 
 
-def test_promise_says_rate_and_sensitivity(model_path, store):
+def test_guarantee_says_rate_and_sensitivity(model_path, store):
     options = ("--level", "0.25", "--resplits", "5", "--kind", "ball", "--size", "60", "--workers", "1")
-    done = run("promise", model_path, store.folder, *options)
+    done = run("guarantee", model_path, store.folder, *options)
     assert done.exit_code == 0, done.output
     assert "6 held-out healthy subjects" in done.output
     assert "level 0.25: 3 calibrate, 3 tested, 5 re-splits: false-alarm rate" in done.output

@@ -1,4 +1,4 @@
-"""What every detector promises, held against each entry of `DETECTORS`. A new one adds a line to `TINY`."""
+"""What every detector guarantees, held against each entry of `DETECTORS`. A new one adds a line to `TINY`."""
 
 from dataclasses import fields, replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from sanum.detectors import DETECTORS, detector_class
 from sanum.train.run import Run
 from tests.phantoms import prepared_case
 
-STILL = dict.fromkeys(("turn", "scale", "shift", "warp", "gamma", "bias", "coarseness"), 0.0)
+STILL = dict.fromkeys(("rotation", "scale", "shift", "warp", "gamma", "bias", "blur"), 0.0)
 """Healthy scans are taught as they are."""
 
 ENCODER = str(Path(__file__).with_name("tiny_encoder.toml"))
@@ -51,7 +51,7 @@ TINY = {
         "learning_rate": 0.01,
         "easy_steps": 0,
         "lesions": {"bright": 1.0, "smallest": 0.02, "mildest": 0.7},
-        "healthy": STILL,
+        "augmentation": STILL,
     },
     "restore-3d": {
         "widths": [16, 32],
@@ -61,7 +61,7 @@ TINY = {
         "block": 1,
         "easy_steps": 0,
         "lesions": {"bright": 1.0, "smallest": 0.02, "mildest": 0.7, "healthy": 0.0, "number": 3},
-        "healthy": STILL,
+        "augmentation": STILL,
     },
     "pair-cae": {"widths": [4, 8], "epochs": 12, "batch": 4, "learning_rate": 0.01, "intensity": 0.0},
     "cross-modal": {
@@ -71,9 +71,9 @@ TINY = {
         "batch": 4,
         "learning_rate": 0.01,
         "misregistration": 0.0,
-        "judge": {"rounds": 6, "boost": {"trees": 20, "leaves": 8, "least_leaf": 5}},
+        "classifier": {"rounds": 6, "boost": {"trees": 20, "leaves": 8, "least_leaf": 5}},
         "faults": {"bright": 1.0, "smallest": 0.02, "mildest": 0.7, "missing": 0.0},
-        "healthy": STILL,
+        "augmentation": STILL,
     },
 }
 """Settings with which each detector learns the phantoms within a second or two."""
@@ -299,16 +299,18 @@ def test_an_unknown_setting_is_refused_with_the_nearest(name):
         make(name, **{known + "s": 1})
 
 
-def test_a_healthy_twin_is_either_none_or_whole_and_changes_no_case(name, fitted, lesion):
+def test_a_healthy_reconstruction_is_either_none_or_whole_and_changes_no_case(name, fitted, lesion):
     before = lesion.voxels.copy()
-    twin = fitted.restored(lesion)
+    reconstruction = fitted.restored(lesion)
     np.testing.assert_array_equal(lesion.voxels, before)
-    assert (twin is not None) == (family(name) in ("cae", "vae", "dae", "restore", "restore-3d"))
-    if twin is None:
+    assert (reconstruction is not None) == (family(name) in ("cae", "vae", "dae", "restore", "restore-3d"))
+    if reconstruction is None:
         return
-    assert twin.shape == lesion.voxels.shape
-    assert twin.dtype == np.float32
-    assert twin.min() >= 0.0
-    assert twin.max() <= 1.0
+    assert reconstruction.shape == lesion.voxels.shape
+    assert reconstruction.dtype == np.float32
+    assert reconstruction.min() >= 0.0
+    assert reconstruction.max() <= 1.0
     marked = lesion.lesion
-    assert twin[0][marked].mean() < lesion.voxels[0][marked].mean() - 0.05, "the lesion stays in the twin"
+    assert reconstruction[0][marked].mean() < lesion.voxels[0][marked].mean() - 0.05, (
+        "the lesion stays in the reconstruction"
+    )

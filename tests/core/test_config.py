@@ -4,7 +4,16 @@ from dataclasses import dataclass
 
 import pytest
 
-from sanum.core.config import config_sha256, from_dict, later, parse_settings, read_toml, to_dict
+from sanum.core.config import (
+    config_sha256,
+    formerly,
+    from_dict,
+    later,
+    parse_settings,
+    present_names,
+    read_toml,
+    to_dict,
+)
 from sanum.core.errors import ConfigError
 
 
@@ -106,3 +115,39 @@ def test_a_setting_added_later_changes_the_identity_only_where_it_is_used():
     assert config_sha256(After(attention=True)) != config_sha256(Before())
     assert config_sha256(Around(After())) == config_sha256(Around(Before()))
     assert to_dict(After()) == {"depth": 2, "attention": False}
+
+
+@dataclass(frozen=True)
+class Tail:
+    length: int = formerly("extent", 3)
+
+
+@dataclass(frozen=True)
+class Renamed:
+    tail: Tail = formerly("end", factory=Tail)
+
+
+def test_former_names_load_and_give_the_same_config():
+    assert from_dict(Renamed, {"end": {"extent": 5}}) == Renamed(Tail(5))
+    assert to_dict(Renamed(Tail(5))) == {"tail": {"length": 5}}
+    assert present_names(Renamed, {"end.extent": 5}) == {"tail.length": 5}
+
+
+def test_a_setting_by_both_its_names_is_refused():
+    with pytest.raises(ConfigError, match="'extent' is now called 'length'; give it once"):
+        from_dict(Tail, {"length": 1, "extent": 2})
+
+
+def test_a_renamed_field_leaves_the_identity_as_it_was():
+    """The hashes of shipped models and of checkpoints were taken with the former names."""
+
+    @dataclass(frozen=True)
+    class Tail:
+        extent: int = 3
+
+    @dataclass(frozen=True)
+    class Before:
+        end: Tail = Tail()
+
+    Before.__name__ = "Renamed"
+    assert config_sha256(Before()) == config_sha256(Renamed())

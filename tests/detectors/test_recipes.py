@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from sanum.core.config import config_sha256
 from sanum.core.errors import ConfigError
 from sanum.core.records import Summary
 from sanum.detectors.recipes import RECIPES, resolve_recipe
@@ -103,3 +104,25 @@ def test_a_dotted_setting_changes_one_entry_of_a_table_and_keeps_the_others():
     assert replace(changed.lesions, bright=plain.lesions.bright) == plain.lesions
     with pytest.raises(ConfigError, match="did you mean 'bright'"):
         resolve_recipe("restore-slices", {"lesions.brigt": 0.5})
+
+
+@pytest.mark.parametrize(
+    ("recipe", "identity"),
+    [
+        ("restore-volume", "db673df4e1caef21"),
+        ("restore-3d", "0582f673d063ef31"),
+        ("cross-modal", "79704677d8b6c243"),
+    ],
+)
+def test_configs_keep_the_identity_that_models_were_trained_with(recipe, identity):
+    """From before settings were renamed: model files and checkpoints of then must stay valid."""
+    assert config_sha256(resolve_recipe(recipe, {}).config)[:16] == identity
+
+
+def test_settings_by_their_former_names_still_reach_a_recipe():
+    former = "healthy.turn"
+    now, then = (
+        resolve_recipe("restore-volume", {name: 0.2}).config for name in ("augmentation.rotation", former)
+    )
+    assert now == then
+    assert now.augmentation.rotation == 0.2

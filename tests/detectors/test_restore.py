@@ -9,15 +9,15 @@ from sanum.core.config import from_dict
 from sanum.core.errors import ConfigError, ModelFileError, ScanError, TrainingError
 from sanum.detectors.healthy_place import QUANTILE
 from sanum.detectors.restore import Config, Restore
-from sanum.synthesis.healthy import Variety
+from sanum.synthesis.augmentation import Augmentation
 from sanum.synthesis.plant import Mixture, plant
 from tests.phantoms import prepared_case
 
 HALF = 1e-3
 """Relative error of half precision, in which the prior is kept."""
 
-CALM = Variety(
-    turn=0.02,
+CALM = Augmentation(
+    rotation=0.02,
     scale=0.02,
     shift=0.01,
     warp=0.0,
@@ -25,7 +25,7 @@ CALM = Variety(
     gamma=0.0,
     bias=0.02,
     noise=0.01,
-    coarseness=0.0,
+    blur=0.0,
 )
 QUICK = Config(
     widths=(16, 32),
@@ -34,7 +34,7 @@ QUICK = Config(
     learning_rate=5e-3,
     easy_steps=0,
     lesions=Mixture(smallest=0.02, mildest=0.7),
-    healthy=CALM,
+    augmentation=CALM,
 )
 
 

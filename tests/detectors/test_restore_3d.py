@@ -18,7 +18,7 @@ QUICK = Config(
     learning_rate=3e-3,
     easy_steps=0,
     lesions=Mixture(smallest=0.02, number=2),
-    healthy=CALM,
+    augmentation=CALM,
     location_prior=0.1,
 )
 SHAPE = (24, 26, 21)
@@ -53,11 +53,11 @@ def test_weights_saved_in_half_precision_give_the_same_bits(taught):
     assert np.array_equal(loaded.score(case).values, taught.score(case).values, equal_nan=True)
 
 
-def test_the_twin_lies_on_the_cases_own_grid(taught):
+def test_the_reconstruction_lies_on_the_cases_own_grid(taught):
     case = prepared_case(9, shape=SHAPE)
-    twin = taught.restored(case)
-    assert twin.shape == case.voxels.shape
-    assert 0.0 <= twin.min() <= twin.max() <= 1.0
+    reconstruction = taught.restored(case)
+    assert reconstruction.shape == case.voxels.shape
+    assert 0.0 <= reconstruction.min() <= reconstruction.max() <= 1.0
 
 
 def test_another_grid_is_refused(taught):

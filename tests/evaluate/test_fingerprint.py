@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from sanum.evaluate.fingerprint import SAME, Fingerprint, look, seen_before, twins
+from sanum.evaluate.fingerprint import SAME, Fingerprint, duplicates, look, seen_before
 from tests.phantoms import prepared_case
 
 
@@ -34,36 +34,36 @@ def test_copies_look_the_same_and_other_heads_do_not():
     assert max(own @ look(a_head(seed)) for seed in range(1, 20)) < SAME
 
 
-def twin_of(case, voxels, mask=None):
+def duplicate_of(case, voxels, mask=None):
     """How a copy of a case in another split is named; None where it is not noticed."""
     mask = case.mask if mask is None else mask
     copy = replace(case, voxels=np.ascontiguousarray(voxels, np.float32), mask=np.ascontiguousarray(mask))
     prints = [Fingerprint("a", "train", ("1",), look(case)), Fingerprint("b", "test", ("2",), look(copy))]
-    return next((twin.how for twin in twins(prints)), None)
+    return next((duplicate.how for duplicate in duplicates(prints)), None)
 
 
 def test_mirrored_and_turned_copies_are_found():
     case, turned = a_head(0), "looks the same turned or mirrored"
     v, m = case.voxels, case.mask
-    assert twin_of(case, v[:, ::-1], m[::-1]) == turned
-    assert twin_of(case, np.rot90(v, 1, (1, 2)), np.rot90(m)) == turned
-    assert twin_of(case, v.transpose(0, 2, 1, 3), m.transpose(1, 0, 2)) == turned
-    assert twin_of(case, v) == "looks the same"
+    assert duplicate_of(case, v[:, ::-1], m[::-1]) == turned
+    assert duplicate_of(case, np.rot90(v, 1, (1, 2)), np.rot90(m)) == turned
+    assert duplicate_of(case, v.transpose(0, 2, 1, 3), m.transpose(1, 0, 2)) == turned
+    assert duplicate_of(case, v) == "looks the same"
 
 
 def test_moved_copies_are_found_and_the_known_limits_are_not():
     case = a_head(0)
     v, m = case.voxels, case.mask
-    assert twin_of(case, np.roll(v, 2, 1), np.roll(m, 2, 0)) == "looks the same"
+    assert duplicate_of(case, np.roll(v, 2, 1), np.roll(m, 2, 0)) == "looks the same"
     turned = ndimage.rotate(v, 5.0, (1, 2), reshape=False, order=1)
     assert (
-        twin_of(case, turned, ndimage.rotate(m.astype(float), 5.0, (0, 1), reshape=False, order=1) > 0.5)
+        duplicate_of(case, turned, ndimage.rotate(m.astype(float), 5.0, (0, 1), reshape=False, order=1) > 0.5)
         is None
     )
-    assert twin_of(case, v[:, 16:], m[16:]) is None
+    assert duplicate_of(case, v[:, 16:], m[16:]) is None
 
 
-def test_twins_are_named_across_splits_only():
+def test_duplicates_are_named_across_splits_only():
     first, second, third = (look(a_head(seed)) for seed in (0, 0, 1))
     prints = [
         Fingerprint("a", "train", ("hash-1",), first),
@@ -71,9 +71,9 @@ def test_twins_are_named_across_splits_only():
         Fingerprint("c", "test", ("hash-1",), third),
         Fingerprint("d", "train", ("hash-4",), first),
     ]
-    found = {(twin.first, twin.second): twin.how for twin in twins(prints)}
+    found = {(duplicate.first, duplicate.second): duplicate.how for duplicate in duplicates(prints)}
     assert found == {("a", "b"): "looks the same", ("a", "c"): "same file", ("b", "d"): "looks the same"}
-    assert twins([]) == []
+    assert duplicates([]) == []
 
 
 def test_a_scan_the_model_has_seen_is_named():

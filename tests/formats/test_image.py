@@ -135,7 +135,7 @@ def test_several_frames_are_refused(tmp_path):
 
 
 def png_header(width: int, height: int) -> bytes:
-    """A PNG that promises a size and holds nearly nothing."""
+    """A PNG that declares a size and holds nearly nothing."""
     chunks = b"\x89PNG\r\n\x1a\n"
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     for kind, body in ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(100))), (b"IEND", b"")):

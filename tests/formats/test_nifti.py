@@ -253,7 +253,7 @@ def test_header_of_a_pair_is_refused(plain):
 def test_huge_header_is_refused_before_any_voxel_is_read(plain):
     for axis in range(3):
         patch(plain, 42 + 2 * axis, "<h", 2000)
-    with pytest.raises(ScanError, match=r"a\.nii: the header promises \(2000, 2000, 2000\), more than"):
+    with pytest.raises(ScanError, match=r"a\.nii: the header declares \(2000, 2000, 2000\), more than"):
         read_grid(plain)
 
 
@@ -266,7 +266,7 @@ def test_zero_and_negative_sizes_are_refused(plain):
         read_scan(plain)
 
 
-def test_archive_that_holds_more_than_promised_is_not_read_in_full(tmp_path, plain, monkeypatch):
+def test_archive_that_holds_more_than_guaranteed_is_not_read_in_full(tmp_path, plain, monkeypatch):
     """A bomb: 200 MB of zeros behind a volume of 480 bytes cost neither time nor memory."""
     import tracemalloc
 

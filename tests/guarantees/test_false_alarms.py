@@ -1,9 +1,9 @@
-"""The promise on real scans: false-alarm rates over random re-splits, another scanner, and who stays silent.
+"""The guarantee on real scans: false-alarm rates over random re-splits, another scanner, and who stays silent.
 
-`atlas_scores.tsv` holds the case scores that `sanum promise` keeps: of the atlas detector (trained on 30 subjects of
+`atlas_scores.tsv` holds the case scores that `sanum guarantee` keeps: of the atlas detector (trained on 30 subjects of
 OpenNeuro ds002748, template preparation) on 30 other healthy subjects of it and on 35 healthy subjects of another
 scanner (OASIS), each as it is and with one planted 5 ml lesion of each evaluation kind, severity 0.7.
-The printed sensitivities say what the promise is worth: this simple detector keeps it nearly silent at 5 ml.
+The printed sensitivities say what the guarantee is worth: this simple detector keeps it nearly silent at 5 ml.
 """
 
 import csv
@@ -72,7 +72,7 @@ def test_false_alarms_over_random_resplits(own, level):
 
 
 @pytest.mark.parametrize("level", [0.05, 0.10])
-def test_phantoms_keep_the_promise_without_staying_silent(phantoms, level):
+def test_phantoms_keep_the_guarantee_without_staying_silent(phantoms, level):
     assert holds(phantoms, level, 30).found["ball"] > 0.9
 
 
@@ -88,7 +88,7 @@ def test_p_values_look_uniform(own):
 
 @pytest.mark.parametrize("level", [0.05, 0.10])
 def test_another_scanner_before_and_after_recalibration(own, other, level):
-    """Without local calibration the promise is broken; 19 local healthy scans restore it."""
+    """Without local calibration the guarantee is broken; 19 local healthy scans restore it."""
     before = resplit(own, level, calibration=CALIBRATION, strangers=other)
     after = resplit(other, level, calibration=CALIBRATION)
     print(f"\nbefore: {before.sentence()}\nafter --site: {after.sentence()}")

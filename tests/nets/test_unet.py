@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sanum.nets.averaged import Averaged
+from sanum.nets.ema import EMA
 from sanum.nets.restorer import Restorer, RestorerConfig
 from sanum.nets.unet import UNet, UNetConfig
 
@@ -53,15 +53,15 @@ def test_restorer_looks_at_neighbours_and_mirror():
 
 def test_average_answers_in_evaluation_and_live_net_in_training():
     torch.manual_seed(0)
-    pupil = Averaged(torch.nn.Linear(2, 1), decay=0.5)
-    start = pupil.steady.weight.clone()
+    ema = EMA(torch.nn.Linear(2, 1), decay=0.5)
+    start = ema.steady.weight.clone()
     with torch.no_grad():
-        pupil.live.weight += 1.0
+        ema.live.weight += 1.0
     for _ in range(3):
-        pupil.follow()
+        ema.update()
     inputs = torch.ones(1, 2)
-    assert int(pupil.steps) == 3
-    assert torch.all(pupil.steady.weight > start + 0.5)
-    assert torch.equal(pupil.train()(inputs), pupil.live(inputs))
-    assert torch.equal(pupil.eval()(inputs), pupil.steady(inputs))
-    assert not any(value.requires_grad for value in pupil.result().parameters())
+    assert int(ema.steps) == 3
+    assert torch.all(ema.steady.weight > start + 0.5)
+    assert torch.equal(ema.train()(inputs), ema.live(inputs))
+    assert torch.equal(ema.eval()(inputs), ema.steady(inputs))
+    assert not any(value.requires_grad for value in ema.result().parameters())

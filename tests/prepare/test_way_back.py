@@ -14,7 +14,7 @@ from sanum.core.records import AnomalyMap, Prepared
 from sanum.prepare.pipeline import prepare
 from sanum.prepare.presets import Slices
 from sanum.prepare.steps.resample import resample
-from sanum.prepare.way_back import to_native, twin_to_native
+from sanum.prepare.way_back import reconstruction_to_native, to_native
 from tests.phantoms import brain_scan
 from tests.prepare.orientations import ORIENTATIONS, turned
 
@@ -117,14 +117,14 @@ def test_a_map_of_another_grid_is_refused():
         to_native(AnomalyMap("a", np.zeros((4, 4, 4), np.float32), Grid((4, 4, 4), MODEL.affine), "x"), case)
 
 
-def test_a_twin_that_restores_nothing_is_the_scan_again_in_its_own_units():
+def test_a_reconstruction_that_restores_nothing_is_the_scan_again_in_its_own_units():
     scan, preparation = brain_scan(), Slices(("T1w",))
     prepared = prepare({"T1w": scan}, preparation, case="c", subject="s")
-    twin = twin_to_native(prepared.voxels, prepared, preparation, scan)
-    assert twin.shape == scan.grid.shape
-    assert twin.dtype == np.float32
+    reconstruction = reconstruction_to_native(prepared.voxels, prepared, preparation, scan)
+    assert reconstruction.shape == scan.grid.shape
+    assert reconstruction.dtype == np.float32
     brain = scan.voxels > 0
-    np.testing.assert_array_equal(twin[~brain], scan.voxels[~brain])
-    off = np.abs(twin - scan.voxels)[brain]
+    np.testing.assert_array_equal(reconstruction[~brain], scan.voxels[~brain])
+    off = np.abs(reconstruction - scan.voxels)[brain]
     assert np.median(off) < 0.06 * np.ptp(scan.voxels)
-    assert np.ptp(twin[brain]) > 0.5 * np.ptp(scan.voxels[brain])
+    assert np.ptp(reconstruction[brain]) > 0.5 * np.ptp(scan.voxels[brain])

@@ -68,11 +68,11 @@ def test_a_finding_without_explanation_has_no_such_section(tmp_path):
     assert "What stands behind" not in words(written(tmp_path, abnormal()))
 
 
-def test_normal_report_promises_no_health(tmp_path):
+def test_normal_report_guarantees_no_health(tmp_path):
     text = words(written(tmp_path, normal(), brain_scan()))
     assert "No departure from the healthy reference found at this rule" in text
     assert "does not show that the scan is healthy" in text
-    assert "The classic rule: it makes no promise about false alarms." in text
+    assert "The classic rule: it makes no guarantee about false alarms." in text
     assert "Abnormal" not in text
     small = replace(normal(), findings=abnormal().findings)
     assert "the case as a whole does not cross the threshold" in words(written(tmp_path, small))

@@ -12,9 +12,19 @@ from sanum.report.display import Cut, View
 from sanum.report.figures import heat_scale, loss_curve, overlay
 
 
-def view(heat: np.ndarray | None, scan: np.ndarray | None = None, twin: np.ndarray | None = None) -> View:
+def view(
+    heat: np.ndarray | None, scan: np.ndarray | None = None, reconstruction: np.ndarray | None = None
+) -> View:
     plane = np.full((40, 40), 50.0) if scan is None else scan
-    return View(Cut("axial", 2, 0), plane, heat, (1.0, 1.0), "RLAP", "axial K = 0 of 0 to 0", twin=twin)
+    return View(
+        Cut("axial", 2, 0),
+        plane,
+        heat,
+        (1.0, 1.0),
+        "RLAP",
+        "axial K = 0 of 0 to 0",
+        reconstruction=reconstruction,
+    )
 
 
 def pixels(png: bytes) -> np.ndarray:
@@ -98,10 +108,10 @@ def test_threads_draw_the_same_bytes():
     assert drawn == [expected] * 4
 
 
-def test_a_restored_twin_is_a_third_panel_without_colour():
+def test_a_restored_reconstruction_is_a_third_panel_without_colour():
     bright = np.full((40, 40), 90.0)
     two = pixels(overlay([view(hot(0.9))], (0, 100), (0.1, 0.5)))
-    three = pixels(overlay([view(hot(0.9), twin=bright)], (0, 100), (0.1, 0.5)))
+    three = pixels(overlay([view(hot(0.9), reconstruction=bright)], (0, 100), (0.1, 0.5)))
     assert three.shape[1] / three.shape[0] > 1.2 * two.shape[1] / two.shape[0]
     grey = [int((np.abs(picture - 229).max(axis=2) <= 1).sum()) for picture in (two, three)]  # 90 of 100
     assert grey[1] > 10 * grey[0] + 5000, grey

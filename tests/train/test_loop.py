@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from sanum.core.config import config_sha256
 from sanum.core.errors import ConfigError, TrainingError
 from sanum.nets.autoencoder import Autoencoder, AutoencoderConfig
 from sanum.train import loop
@@ -176,3 +177,9 @@ def test_a_loss_that_draws_random_numbers_is_repeatable_and_resumable(tmp_path):
     through, _ = run_once(loss=noisy)
     for one, other in zip(through.parameters(), resumed.parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+def test_checkpoints_from_before_a_setting_was_renamed_stay_valid():
+    """The identity of a schedule as it was taken when `max_grad_norm` had another name."""
+    schedule = Schedule(2, 4, 1e-3, 0.1, "x", max_grad_norm=1.0)
+    assert config_sha256(schedule).startswith("e8a5e2e53d9151c4")

@@ -89,10 +89,10 @@ def test_several_plans_give_one_table_of_figures_with_intervals(plan, store, tmp
 
 
 def test_two_plans_may_not_name_a_test_set_alike(plan, tmp_path):
-    twin = tmp_path / "twin.yaml"
-    twin.write_text(plan.read_text())
+    same_name = tmp_path / "same_name.yaml"
+    same_name.write_text(plan.read_text())
     with pytest.raises(ConfigError, match="both name a test set 'phantoms'"):
-        run_benchmark([plan, twin], tmp_path / "out")
+        run_benchmark([plan, same_name], tmp_path / "out")
 
 
 @pytest.mark.parametrize(

@@ -103,13 +103,13 @@ def test_a_file_that_is_not_there_is_an_error(model):
         model.detect("nowhere_T1w.nii.gz")
 
 
-def test_a_model_that_restores_gives_the_twin_in_the_scans_grid(store, ill, tmp_path):
+def test_a_model_that_restores_gives_the_reconstruction_in_the_scans_grid(store, ill, tmp_path):
     fit_and_calibrate(store, "cae", {"epochs": 1}, out=tmp_path / "m.safetensors")
     found = sanum.load(tmp_path / "m.safetensors").detect(ill)
     assert found.restored.shape == found.scan.grid.shape
     folder = found.save(tmp_path / "case")
     assert nib.load(folder / "restored.nii.gz").shape == found.scan.grid.shape
-    assert "restored twin" in (folder / "report.html").read_text()
+    assert "healthy reconstruction" in (folder / "report.html").read_text()
 
 
 def test_a_table_of_cases_gives_one_line_each(model_path, cohort_path, tmp_path):

@@ -106,11 +106,11 @@ def test_the_same_picture_under_another_name_is_refused_or_left_out(model_path, 
     )
     moved.write(copy, {"label": "healthy", "split": "test", "site": "", "age": "", "sex": "", "seconds": ""})
     moved.write_manifest()
-    with pytest.raises(CohortError, match=r"c01 and c09 \(looks the same, likeness 0\.9.*--drop-twins"):
+    with pytest.raises(CohortError, match=r"c01 and c09 \(looks the same, likeness 0\.9.*--drop-duplicates"):
         evaluate(model_path, moved.folder, draws=5)
-    result = evaluate(model_path, moved.folder, options=EvaluateOptions(draws=5, drop_twins=True))
+    result = evaluate(model_path, moved.folder, options=EvaluateOptions(draws=5, drop_duplicates=True))
     assert result.healthy == 1
-    assert result.facts["twins_left_out"] == 1
+    assert result.facts["duplicates_left_out"] == 1
 
 
 def test_calibration_on_training_scans_is_refused(model_path, store, tmp_path):

@@ -47,7 +47,7 @@ def test_the_rule_changes_in_place_and_keeps_the_scores(model_path, tmp_path):
     assert np.array_equal(after.calibrated().scores, before.calibrated().scores)
 
 
-def test_a_level_the_scores_can_not_promise_leaves_the_file_alone(model_path, tmp_path):
+def test_a_level_the_scores_can_not_guarantee_leaves_the_file_alone(model_path, tmp_path):
     out = tmp_path / "m.safetensors"
     with pytest.raises(CalibrationError, match=r"smallest is 0\.200"):
         recalibrate(model_path, None, rule="conformal", level=0.05, out=out)

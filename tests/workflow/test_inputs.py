@@ -184,7 +184,7 @@ def phone_photo(path: Path) -> Path:
 
 
 def zip_bomb(path: Path) -> Path:
-    """Ten members that promise and hold more than is read, 1000 times what they take on disk."""
+    """Ten members that declare and hold more than is read, 1000 times what they take on disk."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a", bytes(1000))
     content = bytearray(path.read_bytes())
@@ -195,7 +195,7 @@ def zip_bomb(path: Path) -> Path:
 
 
 def _repeat_members(path: Path, content: bytes) -> Path:
-    """List the one member three times, so that 12 GiB are promised."""
+    """List the one member three times, so that 12 GiB are declared."""
     start = content.rfind(b"PK\x01\x02")
     end = content.rfind(b"PK\x05\x06")
     tail = bytearray(content[end:])
@@ -242,7 +242,7 @@ def encrypted_zip(path: Path) -> Path:
 
 BAD = {
     "gzip bomb": (gzip_bomb, "bomb_T1w.nii.gz", r"no contrast"),
-    "huge dims": (huge_dims, "a_T1w.nii.gz", r"promises \(32000, 32000, 32000\)"),
+    "huge dims": (huge_dims, "a_T1w.nii.gz", r"declares \(32000, 32000, 32000\)"),
     "negative pixdim": (negative_spacing, "a_T1w.nii.gz", r"must be above 0"),
     "NaN affine": (nan_affine, "a_T1w.nii.gz", r"NaN or infinity"),
     "DICOM pixels cut short": (truncated_pixels, "a", r"pixels of a DICOM file are cut short"),
@@ -250,7 +250,7 @@ BAD = {
     "two patients": (two_patients, "a", r"files of 2 patients"),
     "empty folder": (empty_folder, "a", r"no DICOM picture among 0 files"),
     "phone photo": (phone_photo, "a.jpg", r"a colour picture with 3 different channels"),
-    "zip that promises 12 GiB": (zip_bomb, "a.zip", r"would unpack to 12\.0 GiB"),
+    "zip that declares 12 GiB": (zip_bomb, "a.zip", r"would unpack to 12\.0 GiB"),
     "one slice and a gzip bomb": (dicom_bomb, "a.dcm.gz", r"one slice, no volume"),
     "deflated DICOM": (deflated_dicom, "a", r"deflated DICOM is not read"),
     "no zip": (not_a_zip, "a.zip", r"damaged or cut short"),

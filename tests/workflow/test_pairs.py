@@ -117,7 +117,7 @@ def test_a_model_of_one_modality_is_refused(store, tmp_path):
 
 def test_the_model_file_keeps_the_calibrations_for_single_modalities(model_path):
     model = load(model_path)
-    assert set(model.alone) == {"CT", "T1w"}
+    assert set(model.single_calibrations) == {"CT", "T1w"}
     assert len(model.calibrated("CT").scores) == 4
     changed = model.with_rule(Rule("conformal", 0.5))
     assert changed.calibrated("T1w").rule.level == 0.5

@@ -1,4 +1,4 @@
-"""What conformal p-values promise: for a case, for a slice, and for a finding among several."""
+"""What conformal p-values guarantee: for a case, for a slice, and for a finding among several."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 from sanum.core.errors import CalibrationError
 
 COVERAGE = 0.95
-"""Chance with which the rate of future false alarms lies in the interval that `Promise` states."""
+"""Chance with which the rate of future false alarms lies in the interval that `Guarantee` states."""
 
 
 @dataclass(frozen=True)
-class Promise:
-    """What `count` healthy subjects can promise at a false-alarm level.
+class Guarantee:
+    """What `count` healthy subjects can guarantee at a false-alarm level.
 
     Attributes:
         count: n, healthy subjects.
         level: the level asked for.
         smallest: the smallest level that n subjects can honour, 1 / (n + 1).
-        rate: the rate that is really promised, the largest multiple of 1 / (n + 1) up to `level`.
-        interval: where the long-run rate of this very calibration lies with probability 95 %. The promise
+        rate: the rate that is really guaranteed, the largest multiple of 1 / (n + 1) up to `level`.
+        interval: where the long-run rate of this very calibration lies with probability 95 %. The guarantee
             holds on average over calibrations; one of few subjects may be luckier or less lucky.
     """
 
@@ -39,22 +39,22 @@ class Promise:
         return self.level >= self.smallest - 1e-12
 
     def sentence(self) -> str:
-        """The promise, or its refusal, in plain words."""
+        """The guarantee, or its refusal, in plain words."""
         if not self.kept:
             return (
-                f"{self.count} healthy subjects can't promise a false-alarm level of {self.level:g}: the smallest "
+                f"{self.count} healthy subjects can't guarantee a false-alarm level of {self.level:g}: the smallest "
                 f"is {self.smallest:.3f}; give {subjects_needed(self.level)} or more"
             )
         low, high = self.interval
         return (
-            f"{self.count} healthy subjects promise at most {self.rate:.3f} false alarms on exchangeable scans "
+            f"{self.count} healthy subjects guarantee at most {self.rate:.3f} false alarms on exchangeable scans "
             f"(smallest level {self.smallest:.3f}); with this calibration the long-run rate lies between "
             f"{low:.3f} and {high:.3f} with 95 % probability"
         )
 
 
-def promise(count: int, level: float) -> Promise:
-    """What a calibration of `count` subjects promises at `level`.
+def guarantee(count: int, level: float) -> Guarantee:
+    """What a calibration of `count` subjects guarantees at `level`.
 
     Given the calibration, the false-alarm rate follows Beta(m, n + 1 - m) with m = floor(level (n + 1)) when
     scores have no ties (Vovk 2012, "Conditional validity of inductive conformal predictors").
@@ -66,18 +66,18 @@ def promise(count: int, level: float) -> Promise:
 
     if count < 1 or not 0 < level < 1:
         raise CalibrationError(
-            f"a promise needs 1 subject and a level between 0 and 1; got {count} and {level}"
+            f"a guarantee needs 1 subject and a level between 0 and 1; got {count} and {level}"
         )
     flagged = math.floor(level * (count + 1) + 1e-9)
     interval = (0.0, 1.0)
     if flagged > 0:
         low, high = beta.interval(COVERAGE, flagged, count + 1 - flagged)
         interval = (float(low), float(high))
-    return Promise(count, level, 1.0 / (count + 1), flagged / (count + 1), interval)
+    return Guarantee(count, level, 1.0 / (count + 1), flagged / (count + 1), interval)
 
 
 def subjects_needed(level: float) -> int:
-    """Healthy subjects needed to promise a false-alarm level: the smallest n with 1 / (n + 1) <= level."""
+    """Healthy subjects needed to guarantee a false-alarm level: the smallest n with 1 / (n + 1) <= level."""
     return math.ceil(1.0 / level - 1e-9) - 1
 
 
@@ -136,7 +136,7 @@ def benjamini_hochberg(p: NDArray[np.float64]) -> NDArray[np.float64]:
     """P-values adjusted for the false-discovery rate (Benjamini and Hochberg 1995): flag where at most alpha.
 
     Conformal p-values that share a calibration set are positively dependent, so the procedure keeps its
-    promise for independent new parts (Bates, Candès, Lei, Romano, Sesia 2023).
+    guarantee for independent new parts (Bates, Candès, Lei, Romano, Sesia 2023).
     """
     order = np.argsort(p)
     scaled = p[order] * len(p) / np.arange(1, len(p) + 1)

@@ -52,7 +52,7 @@ class Drift:
         if self.first_alarm is not None:
             return (
                 f"DRIFT: after {self.first_alarm} scans it was clear that scores are {way} than at calibration "
-                f"(evidence {highest:.3g}; by chance 1 in {ALARM:g} or less). The promised false-alarm rate no "
+                f"(evidence {highest:.3g}; by chance 1 in {ALARM:g} or less). The guaranteed false-alarm rate no "
                 "longer holds: look at the scans (scanner, sequence, patients), then calibrate again on local "
                 "healthy scans (`sanum calibrate --site`)."
             )

@@ -9,7 +9,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from sanum.calibrate.groups import NOBODY, Person, peers
+from sanum.calibrate.groups import NOBODY, Person, reference_group
 from sanum.core.findings import Finding, MemberAnswer
 from sanum.core.grid import Grid
 from sanum.core.records import PLACE_BLOCK, PLACE_STEP, Calibration, MemberMap
@@ -48,7 +48,7 @@ def with_healthy_place(
     if peaks is None:
         return placed
     i, j, k = (at // PLACE_BLOCK for at in index)
-    here = peaks[peers(calibration, person).rows, i, j, k]
+    here = peaks[reference_group(calibration, person).rows, i, j, k]
     return replace(placed, healthy_peaks=tuple(float(value) for value in np.sort(here[~np.isnan(here)])))
 
 

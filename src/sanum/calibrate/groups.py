@@ -1,4 +1,4 @@
-"""Mondrian groups: each compared with its own kind, so that the promise holds for it by itself."""
+"""Mondrian groups: each compared with its own kind, so that the guarantee holds for it by itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sanum.core.errors import CalibrationError
 from sanum.core.records import Calibration, Grouping, Rule
 
 MIN_GROUP = 10
-"""Subjects that a group needs under a rule without a promise, to estimate a mean, a spread or a quantile."""
+"""Subjects that a group needs under a rule without a guarantee, to estimate a mean, a spread or a quantile."""
 
 UNKNOWN = "?"
 """Stands for a value that the cohort table does not tell; such subjects are a group of their own."""
@@ -34,13 +34,13 @@ NOBODY = Person()
 
 
 @dataclass(frozen=True, eq=False)
-class Peers:
+class ReferenceGroup:
     """The healthy subjects with which a case is compared.
 
     Attributes:
         rows: (n,) which rows of the calibration they are.
         name: of their group; empty where there is no grouping.
-        warning: why the promise does not hold for this case, else empty.
+        warning: why the guarantee does not hold for this case, else empty.
     """
 
     rows: NDArray[np.bool_]
@@ -60,7 +60,7 @@ def group_sizes(calibration: Calibration) -> dict[str, int]:
     return dict(Counter(merged[name] for name in calibration.groups).most_common())
 
 
-def peers(calibration: Calibration, person: Person) -> Peers:
+def reference_group(calibration: Calibration, person: Person) -> ReferenceGroup:
     """The healthy subjects of a case's group.
 
     Raises:
@@ -68,7 +68,7 @@ def peers(calibration: Calibration, person: Person) -> Peers:
     """
     everyone = np.ones(len(calibration.scores), bool)
     if calibration.grouping is None:
-        return Peers(everyone)
+        return ReferenceGroup(everyone)
     name = group_name(calibration.grouping, person)
     needed = needed_in_group(calibration.rule)
     own = np.array([group == name for group in calibration.groups])
@@ -78,21 +78,21 @@ def peers(calibration: Calibration, person: Person) -> Peers:
                 f"group {name!r}: {own.sum()} healthy subjects, but the rule needs {needed}; calibrate with more of "
                 "this group, or let small groups be merged"
             )
-        return Peers(own, name)
+        return ReferenceGroup(own, name)
     merged = merged_groups(calibration.groups, needed)
     if name not in merged:
-        return Peers(
-            everyone, "all", f"no healthy subject of group {name!r} was seen, so no promise is made for it"
+        return ReferenceGroup(
+            everyone, "all", f"no healthy subject of group {name!r} was seen, so no guarantee is made for it"
         )
     joined = np.array([merged[group] == merged[name] for group in calibration.groups])
-    return Peers(joined, merged[name])
+    return ReferenceGroup(joined, merged[name])
 
 
 def merged_groups(groups: Sequence[str], needed: int) -> dict[str, str]:
     """Join the groups that are too small into one, with the smallest large ones until it is large enough.
 
     Only counts decide, never scores: the groups stay a partition chosen before any score was seen, so each
-    merged group keeps its promise.
+    merged group keeps its guarantee.
 
     Args:
         groups: of each calibration subject.

@@ -50,8 +50,8 @@ class HealthyMap:
 
 
 @dataclass(frozen=True)
-class Promises:
-    """What a calibration shall promise besides the decision on a case."""
+class Guarantees:
+    """What a calibration shall guarantee besides the decision on a case."""
 
     grouping: Grouping | None = None
     control: FindingControl = "family-wise"
@@ -64,7 +64,7 @@ def calibration_from_maps(
     *,
     detector: str,
     preparation: str,
-    promises: Promises | None = None,
+    guarantees: Guarantees | None = None,
 ) -> Calibration:
     """Calibrate on the maps of held-out healthy cases, one at a time, in bounded memory.
 
@@ -76,12 +76,12 @@ def calibration_from_maps(
         rule: when a score is abnormal.
         detector: SHA-256 of the detector's state.
         preparation: SHA-256 of the preparation config.
-        promises: groups and the control of findings; one group and family-wise by default.
+        guarantees: groups and the control of findings; one group and family-wise by default.
 
     Raises:
         CalibrationError: fewer than two subjects, or a rule they can't support.
     """
-    wanted = promises or Promises()
+    wanted = guarantees or Guarantees()
     subjects: dict[str, _Subject] = {}
     places = _Places()
     for entry in maps:

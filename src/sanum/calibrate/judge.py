@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from sanum.calibrate.conformal import benjamini_hochberg, family_p_values, nested_p_values
-from sanum.calibrate.groups import NOBODY, Person, peers
+from sanum.calibrate.groups import NOBODY, Person, reference_group
 from sanum.core.records import AnomalyMap, Calibration, Finding, Rule, SliceScore
 
 LEVEL = 0.05
@@ -29,7 +29,7 @@ def judge_findings(
     """
     if calibration.finding_scores is None or any(one.excess is None for one in found):
         return tuple(found)
-    healthy = calibration.finding_scores[peers(calibration, person).rows]
+    healthy = calibration.finding_scores[reference_group(calibration, person).rows]
     scores = np.array([one.excess for one in found], float)
     if calibration.control == "family-wise":
         p = family_p_values(scores, healthy)
@@ -43,7 +43,7 @@ def judge_findings(
 
 
 def control_sentence(calibration: Calibration) -> str:
-    """What is promised about the findings of one case together; empty where nothing is."""
+    """What is guaranteed about the findings of one case together; empty where nothing is."""
     if calibration.finding_scores is None:
         return ""
     alpha = finding_level_alpha(calibration.rule)
@@ -63,12 +63,12 @@ def judge_slices(
 ) -> tuple[SliceScore, ...]:
     """Each axial slice of a map on the model grid with its p-value; none where the calibration has no slices.
 
-    The promise: of the slices of new healthy subjects at most a share alpha has p <= alpha. It is not about
+    The guarantee: of the slices of new healthy subjects at most a share alpha has p <= alpha. It is not about
     the most striking slice of a case; that is what the case's own p-value with the summary "slice" tells.
     """
     if calibration.slice_scores is None:
         return ()
     means = scored.slice_means()
     known = np.flatnonzero(~np.isnan(means))
-    p = nested_p_values(means[known], calibration.slice_scores[peers(calibration, person).rows])
+    p = nested_p_values(means[known], calibration.slice_scores[reference_group(calibration, person).rows])
     return tuple(SliceScore(int(k), float(means[k]), float(value)) for k, value in zip(known, p, strict=True))

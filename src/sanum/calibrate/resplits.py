@@ -1,4 +1,4 @@
-"""Whether the conformal promise is kept: false alarms over random re-splits, with sensitivity beside them."""
+"""Whether the conformal guarantee is kept: false alarms over random re-splits, with sensitivity beside them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sanum.calibrate.conformal import COVERAGE, p_values, promise
+from sanum.calibrate.conformal import COVERAGE, guarantee, p_values
 from sanum.core.errors import CalibrationError
 
 
@@ -33,7 +33,7 @@ class Resplits:
         level: alpha.
         calibration: healthy subjects that calibrate in each re-split.
         tested: healthy subjects that are tested in each.
-        promised: largest multiple of 1 / (calibration + 1) up to alpha, the expected rate where no scores tie.
+        guaranteed: largest multiple of 1 / (calibration + 1) up to alpha, the expected rate where no scores tie.
         alarms: false alarms of each re-split.
         rate: their mean share.
         interval: exact 95 % interval of the share in one re-split whose parts are exchangeable. Both parts are
@@ -48,7 +48,7 @@ class Resplits:
     level: float
     calibration: int
     tested: int
-    promised: float
+    guaranteed: float
     alarms: list[int]
     rate: float
     interval: tuple[float, float]
@@ -61,7 +61,7 @@ class Resplits:
         """The figures in one line."""
         said = (
             f"level {self.level:g}: {self.calibration} calibrate, {self.tested} tested, {len(self.alarms)} re-splits: "
-            f"false-alarm rate {self.rate:.4f} (promised {self.promised:.4f}); {self.inside:.3f} of re-splits within "
+            f"false-alarm rate {self.rate:.4f} (guaranteed {self.guaranteed:.4f}); {self.inside:.3f} of re-splits within "
             f"the exact interval [{self.interval[0]:.2f}, {self.interval[1]:.2f}], {self.inside_binomial:.3f} within "
             f"the binomial one [{self.binomial[0]:.2f}, {self.binomial[1]:.2f}]"
         )
@@ -93,14 +93,14 @@ def resplit(
         strangers: test these instead of the rest of the pool, such as another scanner's subjects.
 
     Raises:
-        CalibrationError: nobody is left to test, or a level that so few subjects can't promise.
+        CalibrationError: nobody is left to test, or a level that so few subjects can't guarantee.
     """
     count = len(pool.healthy)
     if not 1 <= calibration < count + (strangers is not None):
         raise CalibrationError(
             f"{calibration} of {count} held-out healthy subjects can't calibrate and leave one to test"
         )
-    made = promise(calibration, level)
+    made = guarantee(calibration, level)
     if not made.kept:
         raise CalibrationError(made.sentence())
     rng = np.random.default_rng(seed)
@@ -141,13 +141,13 @@ def _share_within(share: NDArray[np.float64], interval: tuple[float, float]) -> 
 
 
 def _intervals(
-    calibration: int, tested: int, promised: float, level: float
+    calibration: int, tested: int, guaranteed: float, level: float
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """Beta-binomial (both parts random) and binomial (a fixed rate alpha) intervals of the share."""
     from scipy.stats import betabinom, binom
 
     tails = (1.0 - COVERAGE) / 2, (1.0 + COVERAGE) / 2
-    flagged = round(promised * (calibration + 1))
+    flagged = round(guaranteed * (calibration + 1))
     exact = betabinom(tested, flagged, calibration + 1 - flagged)
     low, high = (float(exact.ppf(tail)) / tested for tail in tails)
     plain_low, plain_high = (float(binom.ppf(tail, tested, level)) / tested for tail in tails)

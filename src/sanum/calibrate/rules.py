@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sanum.calibrate.conformal import subjects_needed
-from sanum.calibrate.groups import NOBODY, Person, peers
+from sanum.calibrate.groups import NOBODY, Person, reference_group
 from sanum.core.errors import CalibrationError
 from sanum.core.records import Calibration, Rule
 
@@ -26,7 +26,7 @@ class Decision:
         threshold: of the rule over the healthy subjects of the case's group.
         p_value: against the same subjects.
         healthy_group: their group; empty where the calibration has no groups.
-        warning: why the promise does not hold for this case, else empty.
+        warning: why the guarantee does not hold for this case, else empty.
     """
 
     abnormal: bool
@@ -50,7 +50,7 @@ def decide(score: float, calibration: Calibration, person: Person = NOBODY) -> D
     """
     if not math.isfinite(score):
         raise CalibrationError(f"score {score} is not finite, so nothing can be decided")
-    healthy = peers(calibration, person)
+    healthy = reference_group(calibration, person)
     scores = calibration.scores[healthy.rows]
     limit = threshold(scores, calibration.rule)
     return Decision(score > limit, limit, p_value(score, scores), healthy.name, healthy.warning)
@@ -65,7 +65,7 @@ def p_value(score: float, scores: NDArray[np.float64]) -> float:
 
 
 def smallest_level(count: int) -> float:
-    """The smallest false-alarm level that `count` healthy scores can promise, 1 / (n + 1)."""
+    """The smallest false-alarm level that `count` healthy scores can guarantee, 1 / (n + 1)."""
     return 1.0 / (count + 1)
 
 
@@ -112,7 +112,7 @@ def _conformal(scores: NDArray[np.float64], level: float) -> float:
     allowed = math.floor(level * (count + 1) + 1e-9) - 1
     if allowed < 0:
         raise CalibrationError(
-            f"rule conformal: level {level:g} can't be promised with {count} healthy subjects; "
+            f"rule conformal: level {level:g} can't be guaranteed with {count} healthy subjects; "
             f"the smallest is {smallest_level(count):.3f}. Give {subjects_needed(level)} subjects or a higher level"
         )
     return float(scores[count - allowed - 1]) if allowed < count else -math.inf

@@ -34,7 +34,7 @@ def run(
     ] = None,
     group: Annotated[
         list[str] | None,
-        typer.Option(help="Keep the promise within each site, age band or sex; repeat it to combine them."),
+        typer.Option(help="Keep the guarantee within each site, age band or sex; repeat it to combine them."),
     ] = None,
     small_groups: Annotated[
         str, typer.Option(help="Groups with too few healthy subjects: merge, or refuse to decide.")
@@ -51,7 +51,7 @@ def run(
     from sanum.core.config import from_dict
     from sanum.core.records import Summary
     from sanum.core.shipped import refuse_to_write_beside
-    from sanum.workflow.fit import make_promises, recalibrate
+    from sanum.workflow.fit import make_guarantees, recalibrate
 
     target = out or model
     refuse_to_write_beside(target)
@@ -61,7 +61,7 @@ def run(
         rule=rule,
         level=level,
         summary=None if summary is None else from_dict(Summary, {"rule": summary, "share": share}, "summary"),
-        promises=make_promises(group or (), small_groups, findings),
+        guarantees=make_guarantees(group or (), small_groups, findings),
         site=site,
         out=target,
         allow_labels=allow_label or [],
@@ -71,24 +71,24 @@ def run(
 
 
 def _statements(kept: Calibration) -> list[str]:
-    """What the calibration promises, group by group, and what it does not."""
-    from sanum.calibrate.conformal import promise
+    """What the calibration guarantees, group by group, and what it does not."""
+    from sanum.calibrate.conformal import guarantee
     from sanum.calibrate.groups import group_sizes
     from sanum.calibrate.judge import control_sentence
     from sanum.calibrate.rules import smallest_level, threshold
 
     said = [
         f"rule {kept.rule.name}, level {kept.rule.level:g}, threshold {threshold(kept.scores, kept.rule):.6g}, "
-        f"{len(kept.scores)} healthy subjects; smallest false-alarm level they can promise: "
+        f"{len(kept.scores)} healthy subjects; smallest false-alarm level they can guarantee: "
         f"{smallest_level(len(kept.scores)):.3f}"
     ]
     if kept.rule.name == "conformal":
         sizes = group_sizes(kept) or {"": len(kept.scores)}
         said += [
-            (f"group {name}: " if name else "") + promise(size, kept.rule.level).sentence()
+            (f"group {name}: " if name else "") + guarantee(size, kept.rule.level).sentence()
             for name, size in sizes.items()
         ]
     else:
-        said.append("this rule promises no false-alarm rate; --rule conformal does")
+        said.append("this rule guarantees no false-alarm rate; --rule conformal does")
     control = control_sentence(kept)
     return [*said, control] if control else said

@@ -21,9 +21,11 @@ def run(
     ] = None,
     draws: Annotated[int, typer.Option(help="Bootstrap samples over subjects.")] = 1000,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
-    drop_twins: Annotated[
+    drop_duplicates: Annotated[
         bool,
-        typer.Option("--drop-twins", help="Leave out test cases that look like a case of another split."),
+        typer.Option(
+            "--drop-duplicates", help="Leave out test cases that look like a case of another split."
+        ),
     ] = False,
     workers: Annotated[
         int | None,
@@ -39,7 +41,7 @@ def run(
     from sanum.workflow.compare import compare
     from sanum.workflow.evaluate import EvaluateOptions, evaluate
 
-    how = EvaluateOptions(draws, seed, drop_twins, workers, cluster)
+    how = EvaluateOptions(draws, seed, drop_duplicates, workers, cluster)
     result = evaluate(model, prepared, out, options=how)
     for line in result.lines():
         print(line)

@@ -26,12 +26,12 @@ def run(
     from sanum.cli.terminal import training_progress
     from sanum.core.config import parse_settings
     from sanum.prepare.store import Store
-    from sanum.train.crew import crew
+    from sanum.train.process_group import process_group
     from sanum.train.run import Run
     from sanum.workflow.fit import fit_and_calibrate
 
     checkpoint = out.with_suffix(".checkpoint")
-    with crew(device) as together, training_progress() as on_progress:
+    with process_group(device) as together, training_progress() as on_progress:
         run = Run(device, checkpoint, resume, on_progress, together)
         model = fit_and_calibrate(
             Store.open(prepared),
@@ -42,7 +42,7 @@ def run(
             run=run,
             allow_labels=allow_label or [],
         )
-    if not together.leads:
+    if not together.is_main:
         return
     print(f"{out}: {model.detector.name} trained on {model.facts['training_subjects']} subjects")
     if model.calibration is None:

@@ -19,6 +19,7 @@ from sanum.core.files import json_sha256
 T = TypeVar("T")
 
 _LATER = "sanum_later"
+_FORMERLY = "sanum_formerly"
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -31,27 +32,64 @@ def from_dict(kind: type[T], values: Mapping[str, Any], where: str = "") -> T:
 
     Args:
         kind: a dataclass whose fields are plain values, tuples, literals or dataclasses.
-        values: one entry a field; missing ones take the default.
+        values: one entry a field, by its present or its former name; missing ones take the default.
         where: name of the file or section, for messages.
 
     Raises:
         ConfigError: an unknown key, a missing one, or a value of another type or range.
     """
     place = where or kind.__name__
+    values = present_names(kind, values, place)
     _refuse_unknown_keys(kind, values, place)
     try:
-        return msgspec.convert(dict(values), kind, strict=True)
+        return msgspec.convert(values, kind, strict=True)
     except (msgspec.ValidationError, ValueError) as error:
         raise ConfigError(f"{place}: {error}") from error
 
 
-def later(default: T) -> T:
+def later(default: T, former: str = "") -> T:
     """A field that a config gained later: at its default it leaves the config's identity as it was before.
 
-    So model files and checkpoints from before the setting was there stay valid.
+    So model files and checkpoints from before the setting was there stay valid. `former` is as in `formerly`.
     """
-    made: T = dataclasses.field(default=default, metadata={_LATER: True})
+    renamed = {_FORMERLY: former} if former else {}
+    made: T = dataclasses.field(default=default, metadata={_LATER: True, **renamed})
     return made
+
+
+def formerly(name: str, default: Any = dataclasses.MISSING, *, factory: Any = dataclasses.MISSING) -> Any:
+    """A field that was called `name` once: files with that name still load, and identities still use it.
+
+    So model files and checkpoints from before the renaming stay valid.
+    """
+    return dataclasses.field(default=default, default_factory=factory, metadata={_FORMERLY: name})
+
+
+def present_names(kind: type[Any], values: Mapping[str, Any], where: str = "") -> dict[str, Any]:
+    """Values with every former name of a field replaced by the present one, at any depth, also in names with dots.
+
+    Raises:
+        ConfigError: a field is given by both of its names.
+    """
+    hints = typing.get_type_hints(kind)
+    present = {
+        field.metadata[_FORMERLY]: field.name
+        for field in dataclasses.fields(kind)
+        if _FORMERLY in field.metadata
+    }
+    result: dict[str, Any] = {}
+    for key, value in values.items():
+        first, dot, rest = key.partition(".")
+        name = present.get(first, first)
+        inner = _dataclass_of(hints.get(name))
+        if inner is not None and dot:
+            rest, value = next(iter(present_names(inner, {rest: value}, where).items()))
+        elif inner is not None and isinstance(value, Mapping):
+            value = present_names(inner, value, where)
+        if name + dot + rest in result:
+            raise ConfigError(f"{where}: {first!r} is now called {name!r}; give it once, by the new name")
+        result[name + dot + rest] = value
+    return result
 
 
 def config_sha256(config: Any) -> str:
@@ -126,7 +164,9 @@ def identity_of(config: Any) -> dict[str, Any]:
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
         if not (field.metadata.get(_LATER) and value == field.default):
-            kept[field.name] = identity_of(value) if dataclasses.is_dataclass(value) else _plain(value)
+            kept[field.metadata.get(_FORMERLY, field.name)] = (
+                identity_of(value) if dataclasses.is_dataclass(value) else _plain(value)
+            )
     return kept
 
 

@@ -175,7 +175,7 @@ class AnomalyMap:
 class Rule:
     """When a score is abnormal.
 
-    `mean+3std`: above mean + `level`·std of healthy scores (level 3; the classic rule, no promise).
+    `mean+3std`: above mean + `level`·std of healthy scores (level 3; the classic rule, no guarantee).
     `quantile`: above the healthy quantile `level`.
     `conformal`: split-conformal p-value at most `level`; false alarms at most `level` on exchangeable scans.
     """
@@ -190,7 +190,7 @@ FindingControl = Literal["family-wise", "false-discovery"]
 
 @dataclass(frozen=True)
 class Grouping:
-    """Into which groups subjects fall, so that each group keeps the promise by itself (Mondrian categories).
+    """Into which groups subjects fall, so that each group keeps the guarantee by itself (Mondrian categories).
 
     Attributes:
         columns: of the cohort table, the combination of whose values is the group.
@@ -225,7 +225,7 @@ class Calibration:
         slice_scores: (n, most slices) mean of each axial slice of each subject, NaN where it has none.
         finding_scores: (n, most findings) excess of each finding of each subject, NaN where it has none;
             infinite where a healthy map was too wild to be measured.
-        control: what is promised about the several findings of one case.
+        control: what is guaranteed about the several findings of one case.
         place_mean: (ceil(I/s), ceil(J/s), ceil(K/s)) mean of the healthy maps at every s-th voxel of the common model
             grid, s = `PLACE_STEP`, NaN where fewer than two subjects have it; None where cases lie on different grids.
         place_std: their standard deviation. These three are for people to read, in half precision.
@@ -338,9 +338,9 @@ class Detection:
         is_image: the case is a 2D picture.
         provenance: model, inputs, steps, time.
         slices: axial slices of the model grid with their own p-values, where the calibration supports it.
-        finding_control: one sentence on what is promised about the findings together.
+        finding_control: one sentence on what is guaranteed about the findings together.
         healthy_group: the healthy subjects the case was compared with, where the calibration has groups.
-        warnings: where a promise does not hold, or holds weakly, in words.
+        warnings: where a guarantee does not hold, or holds weakly, in words.
         restored: the first modality as it would look in health, in the scan's own grid and units; None where the
             detector restores nothing.
     """

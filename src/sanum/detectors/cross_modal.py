@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from sanum.core.config import config_sha256
+from sanum.core.config import config_sha256, formerly
 from sanum.core.errors import ModelFileError
 from sanum.core.records import AnomalyMap, Prepared
 from sanum.core.units import Channels
 from sanum.detectors.base import Detector, State
-from sanum.detectors.pair_judge import JudgeSettings, PairJudge
+from sanum.detectors.pair_classifier import ClassifierSettings, PairClassifier
 from sanum.detectors.pair_scores import (
     PairScores,
     expected_from_others,
@@ -25,19 +25,19 @@ from sanum.detectors.pair_scores import (
     scores_of,
 )
 from sanum.detectors.surprise import fused, slice_table, surprise, tops_of_slices
-from sanum.nets.averaged import Averaged
 from sanum.nets.cross_modal import CrossModal, CrossModalConfig
-from sanum.synthesis.healthy import Variety
+from sanum.nets.ema import EMA
+from sanum.synthesis.augmentation import Augmentation
 from sanum.synthesis.one_sided import Faults
 from sanum.train.checkpoint import load_net_arrays, net_arrays
 from sanum.train.data import split_subjects
 from sanum.train.device import seeded
 from sanum.train.history import History
 from sanum.train.loop import Schedule, train
-from sanum.train.pair_lesson import PairLesson, PairPlan
+from sanum.train.pair_loss import PairLoss, PairPlan
 from sanum.train.run import Run
 
-AVERAGE = 0.998
+EMA_DECAY = 0.998
 """Decay of the running average of the weights."""
 
 FINAL_RATE = 0.01
@@ -52,7 +52,7 @@ class Config:
     """Settings of the network, of what it is taught with, and of scoring.
 
     Attributes:
-        judge: how the judge, trees over fixed features of several scales, is taught.
+        classifier: how it, trees over fixed features of several scales, is taught.
         encoder: feature maps of each level of an encoder.
         latents: channels of the latent grid.
         windows: width of the narrow window through which a modality is seen as well, around its commonest
@@ -64,12 +64,12 @@ class Config:
         validation_share: part of the training subjects whose synthetic faults choose the epoch that is kept, and
             whose healthy slices each score is measured against.
         faults: what is planted.
-        healthy: how healthy pairs are varied.
+        augmentation: how healthy pairs are varied.
         smoothing_mm: standard deviation of a Gaussian over each score, in mm (pixels in an image).
         weights: of each kind of score in the fusion.
     """
 
-    judge: JudgeSettings = field(default_factory=JudgeSettings)
+    classifier: ClassifierSettings = formerly("judge", factory=ClassifierSettings)
     encoder: tuple[int, ...] = (32, 48, 64)
     latents: int = 16
     windows: Mapping[str, float] = field(default_factory=lambda: {"CT": 0.1, "CT:bone": 0.1})
@@ -79,7 +79,9 @@ class Config:
     learning_rate: float = 2e-3
     validation_share: float = 0.1
     faults: Faults = field(default_factory=Faults)
-    healthy: Variety = field(default_factory=lambda: Variety(turn=0.08, scale=0.08, shift=0.02, noise=0.04))
+    augmentation: Augmentation = formerly(
+        "healthy", factory=lambda: Augmentation(rotation=0.08, scale=0.08, shift=0.02, noise=0.04)
+    )
     smoothing_mm: float = 3.0
     weights: Mapping[str, float] = field(default_factory=lambda: {"at odds": 1.0, "mispaired": 0.3})
 
@@ -96,14 +98,14 @@ class Config:
 class CrossModalDetector(Detector):
     """Fused surprise, in decades, of what registered modalities say of themselves and of each other.
 
-    Two encoders share a latent grid; each modality is rebuilt from its own and from the other's latents. A judge
+    Two encoders share a latent grid; each modality is rebuilt from its own and from the other's latents. A classifier
     (boosted trees over pixel features), taught on one-sided synthetic faults, says which modality is at odds with
     which, and whether the pair belongs together. Each score, measured from the level of its own slice, becomes a
     surprise, -log10 of its tail among healthy validation slices; the map is the weighted harmonic mean of those
     p-values. Crossmodal feature mapping (Costanzino et al. 2024) is the nearest relative. Every score's own surprise
     stands in the map's `parts`, named "<modality>: <kind>", and "<modality>: fused" fuses those of one modality.
 
-    A case may lack all modalities but one. Then that one is judged alone, by its own reconstruction and by a judge
+    A case may lack all modalities but one. Then that one is judged alone, by its own reconstruction and by a classifier
     that saw such cases in training: the weaker mode, with healthy values of its own.
 
     Attributes:
@@ -116,7 +118,7 @@ class CrossModalDetector(Detector):
     takes_single_modalities = True
 
     net_: CrossModal | None = None
-    judge_: PairJudge | None = None
+    classifier_: PairClassifier | None = None
     scores_: PairScores | None = None
     tables_: Mapping[str, Mapping[str, NDArray[np.float32]]] | None = None
     history_: History | None = None
@@ -135,17 +137,19 @@ class CrossModalDetector(Detector):
             keep="best",
         )
         with seeded(seed, torch.device("cpu")):
-            pupil = Averaged(self._new_net(), AVERAGE)
+            ema = EMA(self._new_net(), EMA_DECAY)
         plan = PairPlan(
             settings.faults,
-            settings.healthy,
+            settings.augmentation,
             self._windows(),
             settings.misregistration,
         )
-        self.history_ = train(pupil, PairLesson(plan), cases, schedule, seed=seed, run=run or Run())
-        self.net_ = pupil.cpu().result()
+        self.history_ = train(ema, PairLoss(plan), cases, schedule, seed=seed, run=run or Run())
+        self.net_ = ema.cpu().result()
         learned, held_out = split_subjects(cases, settings.validation_share, seed)
-        self.judge_ = PairJudge.teach(self.net_, learned, self.modalities, plan, settings.judge, seed=seed)
+        self.classifier_ = PairClassifier.teach(
+            self.net_, learned, self.modalities, plan, settings.classifier, seed=seed
+        )
         self._learn_healthy(cases, held_out or list(cases))
         return self
 
@@ -166,10 +170,10 @@ class CrossModalDetector(Detector):
 
     def state(self) -> State:
         """Weights of the network, latent statistics, and the healthy table of each score."""
-        if self.net_ is None or self.judge_ is None or self.scores_ is None or self.tables_ is None:
+        if self.net_ is None or self.classifier_ is None or self.scores_ is None or self.tables_ is None:
             raise self._not_fitted()
         arrays = {f"net.{name}": array for name, array in net_arrays(self.net_).items()}
-        arrays |= {f"judge.{name}": array for name, array in self.judge_.arrays().items()}
+        arrays |= {f"judge.{name}": array for name, array in self.classifier_.arrays().items()}
         arrays |= {f"latent.{name}": array for name, array in self.scores_.arrays().items()}
         for mode, tables in self.tables_.items():
             arrays |= {f"tail.{mode}.{name}": table.copy() for name, table in tables.items()}
@@ -190,7 +194,7 @@ class CrossModalDetector(Detector):
                 "cross-modal: the healthy tails are missing or of other modalities; the file is damaged or of an "
                 "earlier version: train again"
             )
-        self.judge_ = PairJudge.of_arrays(_part(arrays, "judge."))
+        self.classifier_ = PairClassifier.of_arrays(_part(arrays, "judge."))
         self.scores_ = PairScores.of_arrays(_part(arrays, "latent."))
         self.net_, self.tables_, self.history_ = net.eval(), tables, None
         return self
@@ -238,8 +242,10 @@ class CrossModalDetector(Detector):
 
     def _raw(self, case: Prepared) -> dict[str, NDArray[np.float32]]:
         assert self.scores_ is not None
-        assert self.judge_ is not None
-        return self.scores_.raw(self._fitted(), self.judge_, case, self.modalities, self.config.smoothing_mm)
+        assert self.classifier_ is not None
+        return self.scores_.raw(
+            self._fitted(), self.classifier_, case, self.modalities, self.config.smoothing_mm
+        )
 
     def _modes(self) -> tuple[str, ...]:
         return ("", *self.modalities) if len(self.modalities) > 1 else ("",)

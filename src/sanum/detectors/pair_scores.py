@@ -15,7 +15,7 @@ from torch.nn import functional
 from sanum.core.errors import ModelFileError
 from sanum.core.records import Prepared
 from sanum.core.units import Channels, Mask, Volume
-from sanum.detectors.pair_judge import MISPAIRED, PairJudge
+from sanum.detectors.pair_classifier import MISPAIRED, PairClassifier
 from sanum.detectors.smoothing import smooth_within
 from sanum.nets.cross_modal import CrossModal, Reading, cosine_distance
 
@@ -100,7 +100,7 @@ class PairScores:
     def raw(
         self,
         net: CrossModal,
-        judge: PairJudge,
+        classifier: PairClassifier,
         case: Prepared,
         modalities: tuple[str, ...],
         smoothing_mm: float,
@@ -114,7 +114,7 @@ class PairScores:
         found: dict[str, Volume] = {name: np.zeros(case.grid.shape, np.float32) for name in names}
         for which, images, present in _slices(case, modalities):
             with torch.inference_mode():
-                values = self._values(net, judge, images, present, modalities, mode)
+                values = self._values(net, classifier, images, present, modalities, mode)
             for name in names:
                 found[name][..., which] = np.moveaxis(values[name].numpy(), 0, 2)
         for name in names:
@@ -128,14 +128,14 @@ class PairScores:
     def _values(
         self,
         net: CrossModal,
-        judge: PairJudge,
+        classifier: PairClassifier,
         images: Tensor,
         present: Tensor,
         modalities: tuple[str, ...],
         mode: str,
     ) -> dict[str, Tensor]:
         reading = net.read(images, present)
-        log_odds = judge.log_odds(net, images, present, mode)
+        log_odds = classifier.log_odds(net, images, present, mode)
         values: dict[str, Tensor] = {}
         residuals = reading.residuals(images).abs()
         for number, name in enumerate(modalities):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sanum.core.config import did_you_mean, from_dict, overlaid, read_toml
+from sanum.core.config import did_you_mean, from_dict, overlaid, present_names, read_toml
 from sanum.core.errors import ConfigError
 from sanum.core.records import Summary
 from sanum.detectors import detector_class
@@ -89,17 +89,17 @@ RESTORE_SLICES = Recipe(
     {
         "epochs": 360,
         "lesions": {"healthy": 0.3, "smallest": 0.002, "largest": 0.4, "bright": 0.9},
-        "healthy": {
-            "turn": 0.05,
+        "augmentation": {
+            "rotation": 0.05,
             "scale": 0.06,
             "shift": 0.015,
             "warp": 0.015,
-            "ageing": 0.1,
+            "atrophy": 0.1,
             "contrast": 0.03,
             "gamma": 0.1,
             "bias": 0.12,
             "noise": 0.03,
-            "coarseness": 0.2,
+            "blur": 0.2,
         },
         "smoothing_mm": 2.0,
         "sign": "bright",
@@ -115,17 +115,17 @@ RESTORE_VOLUME = Recipe(
         "batch": 5,
         "epochs": 14,
         "lesions": {"healthy": 0.4, "smallest": 0.003, "largest": 0.2, "bright": 0.5},
-        "healthy": {
-            "turn": 0.03,
+        "augmentation": {
+            "rotation": 0.03,
             "scale": 0.05,
             "shift": 0.015,
             "warp": 0.02,
-            "ageing": 0.5,
+            "atrophy": 0.5,
             "contrast": 0.09,
             "gamma": 0.08,
             "bias": 0.2,
             "noise": 0.05,
-            "coarseness": 0.35,
+            "blur": 0.35,
         },
         "smoothing_mm": 4.5,
         "location_prior": 0.1,
@@ -140,18 +140,18 @@ RESTORE_3D = Recipe(
         "epochs": 160,
         "learning_rate": 1.5e-3,
         "lesions": {"healthy": 0.35, "smallest": 0.001, "largest": 0.1, "bright": 0.4, "number": 3},
-        "healthy": {
-            "turn": 0.03,
+        "augmentation": {
+            "rotation": 0.03,
             "scale": 0.05,
             "shift": 0.015,
             "warp": 0.02,
-            "ageing": 0.4,
+            "atrophy": 0.4,
             "widening": 1,
             "contrast": 0.09,
             "gamma": 0.08,
             "bias": 0.2,
             "noise": 0.03,
-            "coarseness": 0.15,
+            "blur": 0.15,
         },
         "smoothing_mm": 4.5,
     },
@@ -221,13 +221,16 @@ def resolve_recipe(name: str, overrides: Mapping[str, Any]) -> Plan:
     Raises:
         ConfigError: unknown recipe, unknown or impossible setting, unreadable file.
     """
-    base, settings = name, dict(overrides)
+    base, layers = name, [overrides]
     if name.endswith(".toml"):
         file = from_dict(RecipeFile, read_toml(Path(name)), name)
-        base, settings = file.recipe, overlaid(file.config, overrides)
+        base, layers = file.recipe, [file.config, overrides]
     if base not in RECIPES:
         raise ConfigError(f"unknown recipe {base!r}; {did_you_mean(base, RECIPES)}, or give a .toml file")
     recipe = RECIPES[base]
     kind = detector_class(recipe.detector).Config
-    config = from_dict(kind, overlaid(recipe.config, settings), f"recipe {name}")
+    settings: Mapping[str, Any] = recipe.config
+    for layer in layers:
+        settings = overlaid(settings, present_names(kind, layer, f"recipe {name}"))
+    config = from_dict(kind, settings, f"recipe {name}")
     return Plan(Path(name).stem, recipe.detector, config, recipe.summary)

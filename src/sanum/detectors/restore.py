@@ -11,13 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sanum.core.config import later
+from sanum.core.config import formerly, later
 from sanum.core.errors import ModelFileError
 from sanum.core.records import AnomalyMap, Prepared
 from sanum.core.units import Channels, Volume
 from sanum.detectors.base import Detector, State
 from sanum.detectors.healthy_place import learn_prior, over_prior, refuse_other_grids
-from sanum.detectors.lesion_teaching import teach_lesions
+from sanum.detectors.lesion_training import train_on_lesions
 from sanum.detectors.slicewise import (
     Teaching,
     require_at_least,
@@ -27,14 +27,14 @@ from sanum.detectors.slicewise import (
 )
 from sanum.detectors.smoothing import smooth_within
 from sanum.nets.restorer import Restorer, RestorerConfig
-from sanum.synthesis.healthy import Variety
+from sanum.synthesis.augmentation import Augmentation
 from sanum.synthesis.plant import Mixture
 from sanum.train.checkpoint import compact, compact_arrays, load_net_arrays
 from sanum.train.history import History
-from sanum.train.lesson import Lesson, LessonPlan
+from sanum.train.lesion_loss import LesionLoss, LesionPlan
 from sanum.train.run import Run
 
-AVERAGE = 0.998
+EMA_DECAY = 0.998
 """Decay of the running average of the weights: about the last 500 steps."""
 
 SIGN_SMOOTHING_MM = 1.5
@@ -56,7 +56,7 @@ class Config(Teaching):
         targets: adjacent slices of a stack that a training step learns from, when there is context.
         easy_steps: steps over which lesions pass from glaring to hardly visible.
         lesions: what is planted.
-        healthy: how healthy scans are varied.
+        augmentation: how healthy scans are varied.
         flip: whether the score is the mean of a slice's and its mirrored slice's.
         smoothing_mm: standard deviation of a Gaussian over the score, in mm (pixels in an image).
         sign: "bright" or "dark" weighs the score by how bright or dark the place is within the case's own brain,
@@ -77,7 +77,7 @@ class Config(Teaching):
     learning_rate: float = 2e-3
     easy_steps: int = 500
     lesions: Mixture = field(default_factory=Mixture)
-    healthy: Variety = field(default_factory=Variety)
+    augmentation: Augmentation = formerly("healthy", factory=Augmentation)
     flip: bool = True
     smoothing_mm: float = 0.0
     sign: Literal["any", "bright", "dark"] = "any"
@@ -120,15 +120,22 @@ class Restore(Detector):
         self._check_training_cases(cases)
         settings: Config = self.config
         depth = 1 if settings.context == 0 else settings.targets + 2 * settings.context
-        plan = LessonPlan(
+        plan = LesionPlan(
             settings.lesions,
-            settings.healthy,
+            settings.augmentation,
             settings.context,
             settings.easy_steps,
             settings.channel_dropout,
         )
-        self.net_, self.history_ = teach_lesions(
-            self._new_net, Lesson(plan), cases, settings, average=AVERAGE, depth=depth, seed=seed, run=run
+        self.net_, self.history_ = train_on_lesions(
+            self._new_net,
+            LesionLoss(plan),
+            cases,
+            settings,
+            ema_decay=EMA_DECAY,
+            depth=depth,
+            seed=seed,
+            run=run,
         )
         if settings.location_prior > 0.0:
             refuse_other_grids(cases, "a location prior needs the template preset, or set location_prior = 0")

@@ -12,26 +12,27 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from sanum.core.config import formerly
 from sanum.core.errors import ModelFileError, ScanError
 from sanum.core.records import AnomalyMap, Prepared
 from sanum.core.units import Channels, Volume
 from sanum.detectors.base import Detector, State
 from sanum.detectors.healthy_place import learn_prior, over_prior, refuse_other_grids
-from sanum.detectors.lesion_teaching import teach_lesions
+from sanum.detectors.lesion_training import train_on_lesions
 from sanum.detectors.slicewise import Teaching, require_at_least
 from sanum.detectors.smoothing import smooth_within
 from sanum.nets.unet3d import GROUP
 from sanum.nets.volume_restorer import VolumeRestorer
+from sanum.synthesis.augmentation import Augmentation
 from sanum.synthesis.draws import Draws
-from sanum.synthesis.healthy import Variety
 from sanum.synthesis.plant import Mixture
 from sanum.train.checkpoint import compact, compact_arrays, load_net_arrays
 from sanum.train.data import WHOLE
 from sanum.train.history import History
-from sanum.train.lesson import Exercise, Lesson, LessonPlan, set_whole
+from sanum.train.lesion_loss import LesionBatch, LesionLoss, LesionPlan, make_whole_batch
 from sanum.train.run import Run
 
-AVERAGE = 0.995
+EMA_DECAY = 0.995
 """Decay of the running average of the weights: about the last 200 steps."""
 
 
@@ -44,7 +45,7 @@ class Config(Teaching):
         block: side of the blocks of voxels that are averaged first; the map is enlarged again.
         easy_steps: steps over which lesions pass from glaring to hardly visible.
         lesions: what is planted in each volume.
-        healthy: how healthy volumes are varied.
+        augmentation: how healthy volumes are varied.
         flip: whether the score is the mean of a volume's and its mirrored volume's.
         smoothing_mm: standard deviation of a Gaussian over the score, in mm.
         location_prior: above 0 divides the score at each place by a high healthy score there plus this number.
@@ -57,7 +58,7 @@ class Config(Teaching):
     block: int = 2
     easy_steps: int = 300
     lesions: Mixture = field(default_factory=Mixture)
-    healthy: Variety = field(default_factory=Variety)
+    augmentation: Augmentation = formerly("healthy", factory=Augmentation)
     flip: bool = True
     smoothing_mm: float = 0.0
     location_prior: float = 0.0
@@ -101,14 +102,14 @@ class Restore3d(Detector):
         self._check_training_cases(cases)
         refuse_other_grids(cases, "restore-3d needs the template preset; for others use restore-volume")
         settings: Config = self.config
-        plan = LessonPlan(settings.lesions, settings.healthy, context=0, easy_steps=settings.easy_steps)
+        plan = LesionPlan(settings.lesions, settings.augmentation, context=0, easy_steps=settings.easy_steps)
         mean, spread = self._atlas(cases)
-        self.net_, self.history_ = teach_lesions(
+        self.net_, self.history_ = train_on_lesions(
             lambda: VolumeRestorer(settings.widths, mean, spread),
-            Lesson(plan, self._exercise),
+            LesionLoss(plan, self._batch),
             cases,
             settings,
-            average=AVERAGE,
+            ema_decay=EMA_DECAY,
             depth=WHOLE,
             seed=seed,
             run=run,
@@ -186,8 +187,8 @@ class Restore3d(Detector):
         missing = [part for side in reversed(stacks.shape[2:]) for part in (0, -side % block)]
         return functional.avg_pool3d(functional.pad(stacks, missing, mode="replicate"), block)
 
-    def _exercise(self, stacks: Tensor, plan: LessonPlan, mixture: Mixture, draws: Draws) -> Exercise:
-        return set_whole(self._coarser(stacks), plan, mixture, draws)
+    def _batch(self, stacks: Tensor, plan: LesionPlan, mixture: Mixture, draws: Draws) -> LesionBatch:
+        return make_whole_batch(self._coarser(stacks), plan, mixture, draws)
 
     def _atlas(self, cases: Sequence[Prepared]) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation (C, K, I, J) of healthy cases and their mirror images, as training mirrors them."""

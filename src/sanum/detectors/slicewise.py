@@ -83,7 +83,7 @@ def teach(
     keep: Literal["last", "best"] = "last",
     final_rate: float = 1.0,
     weight_decay: float = 0.0,
-    steepest: float | None = None,
+    max_grad_norm: float | None = None,
 ) -> tuple[Net, History]:
     """Make a network from a seed and train it by `sanum.train.loop.train`; it returns on the CPU.
 
@@ -98,7 +98,7 @@ def teach(
         keep: as in `Schedule`.
         final_rate: as in `Schedule`.
         weight_decay: as in `Schedule`.
-        steepest: as in `Schedule`.
+        max_grad_norm: as in `Schedule`.
     """
     schedule = Schedule(
         epochs=settings.epochs,
@@ -110,7 +110,7 @@ def teach(
         keep=keep,
         depth=depth,
         weight_decay=weight_decay,
-        steepest=steepest,
+        max_grad_norm=max_grad_norm,
     )
     with seeded(seed, torch.device("cpu")):
         net = make()

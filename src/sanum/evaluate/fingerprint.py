@@ -45,7 +45,7 @@ class Fingerprint:
 
 
 @dataclass(frozen=True)
-class Twin:
+class Duplicate:
     """Two cases of different splits that are one picture.
 
     Attributes:
@@ -89,13 +89,13 @@ def _shrunk(picture: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np
     return np.asarray(ndimage.map_coordinates(box, grid, order=1))
 
 
-def twins(prints: Sequence[Fingerprint], same: float = SAME) -> list[Twin]:
+def duplicates(prints: Sequence[Fingerprint], same: float = SAME) -> list[Duplicate]:
     """Pairs of different splits that share a scan file, or that look the same.
 
     Copies that were mirrored or turned by a quarter are found too, from a likeness of `SAME` on. Not found are copies
     that were turned by a degree or more, resampled coarsely, cut, or masked anew.
     """
-    found: dict[tuple[str, str], Twin] = {}
+    found: dict[tuple[str, str], Duplicate] = {}
     owner: dict[str, list[int]] = {}
     looks = np.stack([one.look for one in prints]) if prints else np.empty((0, 1), np.float32)
     for index, one in enumerate(prints):
@@ -121,10 +121,14 @@ def _ways(vector: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _add(
-    found: dict[tuple[str, str], Twin], first: Fingerprint, second: Fingerprint, how: str, likeness: float
+    found: dict[tuple[str, str], Duplicate],
+    first: Fingerprint,
+    second: Fingerprint,
+    how: str,
+    likeness: float,
 ) -> None:
     if first.split != second.split:
-        found.setdefault((first.case, second.case), Twin(first.case, second.case, how, float(likeness)))
+        found.setdefault((first.case, second.case), Duplicate(first.case, second.case, how, float(likeness)))
 
 
 def seen_before(sources: Mapping[str, Sequence[str]], known: Sequence[str]) -> list[str]:

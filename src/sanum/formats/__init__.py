@@ -33,7 +33,7 @@ from sanum.formats import dicom, image, itk, mgh, nifti
 from sanum.formats.checks import check_contrast, check_finite
 from sanum.formats.image import write_image, write_map_image
 from sanum.formats.nifti import write_volume
-from sanum.formats.reader import Header, Reader, Wanted, one_scan_reader
+from sanum.formats.reader import Header, Reader, Selection, one_scan_reader
 
 __all__ = [
     "READERS",
@@ -106,8 +106,8 @@ def read_grid(path: Path, modality: str | None = None) -> Grid:
         ScanError: missing, damaged or foreign file.
         GeometryError: an affine that is no geometry.
     """
-    reader, file, wanted = _asked(path, modality)
-    return reader.read_header(file, wanted).grid
+    reader, file, selection = _asked(path, modality)
+    return reader.read_header(file, selection).grid
 
 
 def inspect_scan(path: Path) -> dict[str, Any]:
@@ -117,8 +117,8 @@ def inspect_scan(path: Path) -> dict[str, Any]:
         ScanError: missing, damaged or foreign file.
         GeometryError: an affine that is no geometry.
     """
-    reader, file, wanted = _asked(path, modality_of(path))
-    header = reader.read_header(file, wanted)
+    reader, file, selection = _asked(path, modality_of(path))
+    header = reader.read_header(file, selection)
     return {
         "path": str(path),
         "format": reader.name,
@@ -159,7 +159,7 @@ def write_map(folder: Path, values: Volume, grid: Grid, scale: tuple[float, floa
     return path
 
 
-def _asked(path: Path, modality: str | None) -> tuple[Reader, Path, Wanted]:
+def _asked(path: Path, modality: str | None) -> tuple[Reader, Path, Selection]:
     """The reader of a path, the file or folder itself, and what of it is asked for."""
     file, part = split_part(path)
     if not file.exists():
@@ -172,12 +172,12 @@ def _asked(path: Path, modality: str | None) -> tuple[Reader, Path, Wanted]:
         raise ScanError(f"{file}: not a format that sanum reads; expected {', '.join(SCAN_SUFFIXES)}")
     if part is not None and not reader.parts:
         raise ScanError(f"{path}: a {reader.name} file holds one scan; leave out #{part}")
-    return reader, file, Wanted(part, modality)
+    return reader, file, Selection(part, modality)
 
 
 def _read(path: Path, modality: str | None = None) -> tuple[Volume, Header]:
-    reader, file, wanted = _asked(path, modality)
-    voxels, header = reader.read(file, wanted)
+    reader, file, selection = _asked(path, modality)
+    voxels, header = reader.read(file, selection)
     check_finite(path, voxels)
     return voxels, header
 

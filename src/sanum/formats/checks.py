@@ -21,7 +21,7 @@ def check_size(path: Path, shape: tuple[int, ...], limit: int = MAX_VOXELS) -> N
         raise ScanError(f"{path}: expected sizes of 1 or more, got {shape}; the header is damaged")
     if math.prod(shape) > limit:
         raise ScanError(
-            f"{path}: the header promises {shape}, more than the {limit:,} elements that are read; "
+            f"{path}: the header declares {shape}, more than the {limit:,} elements that are read; "
             "the header is damaged, or the scan must be resampled first"
         )
 

@@ -22,7 +22,7 @@ from sanum.core.files import atomic_path
 from sanum.core.grid import Grid
 from sanum.core.units import Volume
 from sanum.formats.checks import check_size
-from sanum.formats.reader import Header, Wanted
+from sanum.formats.reader import Header, Selection
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
@@ -56,7 +56,7 @@ PNG_MARK = b"\x89PNG\r\n\x1a\n"
 TOP_GREY = 65535
 
 
-def read_header(path: Path, wanted: Wanted) -> Header:
+def read_header(path: Path, selection: Selection) -> Header:
     """Read size and kind; no pixel.
 
     Raises:
@@ -65,13 +65,13 @@ def read_header(path: Path, wanted: Wanted) -> Header:
     if path.suffix.lower() == ".npy":
         array = _mapped(path)
         return _header(
-            array.shape[1], array.shape[0], {"dtype": str(array.dtype.newbyteorder("=")), **_told(wanted)}
+            array.shape[1], array.shape[0], {"dtype": str(array.dtype.newbyteorder("=")), **_told(selection)}
         )
     with _opened(path) as image:
-        return _image_header(image, wanted)
+        return _image_header(image, selection)
 
 
-def read(path: Path, wanted: Wanted) -> tuple[Volume, Header]:
+def read(path: Path, selection: Selection) -> tuple[Volume, Header]:
     """Read a grey picture, or one channel of a colour picture whose channels are modalities.
 
     Returns:
@@ -82,10 +82,13 @@ def read(path: Path, wanted: Wanted) -> tuple[Volume, Header]:
             asked for, partly transparent, or of several frames.
     """
     if path.suffix.lower() == ".npy":
-        header, pixels = read_header(path, wanted), _only_channel(path, np.asarray(_mapped(path)), wanted)
+        header, pixels = (
+            read_header(path, selection),
+            _only_channel(path, np.asarray(_mapped(path)), selection),
+        )
     else:
         with _opened(path) as image:
-            header, pixels = _image_header(image, wanted), _grey(path, image, wanted)
+            header, pixels = _image_header(image, selection), _grey(path, image, selection)
     with np.errstate(over="ignore"):
         voxels = pixels.astype(np.float32)[::-1].T[..., None]
     return np.ascontiguousarray(voxels), header
@@ -168,10 +171,10 @@ def _opened(path: Path) -> Iterator[ImageFile]:
         raise ScanError(f"{path}: damaged or cut short ({error}); copy or export it again") from error
 
 
-def _image_header(image: ImageFile, wanted: Wanted) -> Header:
+def _image_header(image: ImageFile, selection: Selection) -> Header:
     """Size as displayed: Pillow turns a TIFF by itself, other formats are turned when they are read."""
     width, height = (image.height, image.width) if _is_sideways(image) else (image.width, image.height)
-    return _header(width, height, {"encoding": image.format, "mode": image.mode, **_told(wanted)})
+    return _header(width, height, {"encoding": image.format, "mode": image.mode, **_told(selection)})
 
 
 def _is_sideways(image: ImageFile) -> bool:
@@ -225,8 +228,8 @@ def _holds_several(image: ImageFile) -> bool:
     return True
 
 
-def _told(wanted: Wanted) -> dict[str, Any]:
-    return {} if wanted.part is None else {"channel": wanted.part}
+def _told(selection: Selection) -> dict[str, Any]:
+    return {} if selection.part is None else {"channel": selection.part}
 
 
 def _header(width: int, height: int, facts: dict[str, Any]) -> Header:
@@ -238,21 +241,21 @@ def _grid(width: int, height: int) -> Grid:
     return Grid((width, height, 1), np.eye(4))
 
 
-def _grey(path: Path, image: ImageFile, wanted: Wanted) -> NDArray[Any]:
+def _grey(path: Path, image: ImageFile, selection: Selection) -> NDArray[Any]:
     """Decoded grey values (rows, columns), turned upright, of the wanted channel."""
     from PIL import ImageOps
 
     mode = image.mode
     upright = ImageOps.exif_transpose(image)
     if mode in GREY_MODES:
-        return _only_channel(path, np.asarray(upright), wanted)
+        return _only_channel(path, np.asarray(upright), selection)
     if mode not in COLOUR_MODES:
         raise ScanError(f"{path}: colour mode {mode} is not read; save one grey channel a modality")
     pixels = np.asarray(upright.convert(COLOUR_MODES[mode]))
     if (pixels[..., -1] != 255).any():
         raise ScanError(f"{path}: partly transparent; save the picture without transparency")
-    if wanted.part is not None:
-        return _channel(path, pixels[..., :-1], wanted.part)
+    if selection.part is not None:
+        return _channel(path, pixels[..., :-1], selection.part)
     if (pixels[..., :1] != pixels[..., :-1]).any():
         raise ScanError(
             f"{path}: a colour picture with 3 different channels; save one grey picture a modality, or "
@@ -269,8 +272,8 @@ def _channel(path: Path, pixels: NDArray[Any], part: str) -> NDArray[Any]:
     return pixels[..., int(part) - 1]
 
 
-def _only_channel(path: Path, pixels: NDArray[Any], wanted: Wanted) -> NDArray[Any]:
-    return pixels if wanted.part is None else _channel(path, pixels[..., None], wanted.part)
+def _only_channel(path: Path, pixels: NDArray[Any], selection: Selection) -> NDArray[Any]:
+    return pixels if selection.part is None else _channel(path, pixels[..., None], selection.part)
 
 
 def _mapped(path: Path) -> NDArray[Any]:

@@ -49,7 +49,7 @@ def read(path: Path) -> tuple[Volume, Header]:
     stored = importlib.import_module("SimpleITK").GetArrayViewFromImage(image)
     voxels = np.asarray(stored).transpose(2, 1, 0).astype(np.float32)
     if voxels.ndim != 3 or voxels.shape != header.grid.shape:
-        raise ScanError(f"{path}: voxels {voxels.shape} are not what the header promises; export it again")
+        raise ScanError(f"{path}: voxels {voxels.shape} are not what the header declares; export it again")
     return voxels, header
 
 

@@ -1,6 +1,6 @@
 """NIfTI-1 and NIfTI-2 in one file, plain or gzip.
 
-nibabel interprets the header. Bytes are read here, exactly as many as the header promises, so that a
+nibabel interprets the header. Bytes are read here, exactly as many as the header declares, so that a
 header or an archive that lies can't fill the memory.
 """
 
@@ -148,7 +148,7 @@ def _shape(path: Path, stored: Any) -> tuple[int, int, int]:
     """Three sizes; trailing axes of size 1 are dropped."""
     axes = int(stored["dim"][0])
     if not 1 <= axes <= 7:
-        raise ScanError(f"{path}: the header promises {axes} axes; it is damaged, export the scan again")
+        raise ScanError(f"{path}: the header declares {axes} axes; it is damaged, export the scan again")
     full = tuple(int(size) for size in stored.get_data_shape())
     shape = full
     while len(shape) > 3 and shape[-1] == 1:

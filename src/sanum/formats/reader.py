@@ -31,7 +31,7 @@ class Header:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Selection:
     """What of a file is asked for.
 
     Attributes:
@@ -59,8 +59,8 @@ class Reader:
 
     name: str
     suffixes: tuple[str, ...]
-    read_header: Callable[[Path, Wanted], Header]
-    read: Callable[[Path, Wanted], tuple[Volume, Header]]
+    read_header: Callable[[Path, Selection], Header]
+    read: Callable[[Path, Selection], tuple[Volume, Header]]
     parts: str = ""
 
 

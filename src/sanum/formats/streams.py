@@ -1,4 +1,4 @@
-"""Files that may be gzip inside, read without trust in what they promise."""
+"""Files that may be gzip inside, read without trust in what they declare."""
 
 from __future__ import annotations
 

@@ -37,7 +37,9 @@ def to_native(map: AnomalyMap, prepared: Prepared) -> AnomalyMap:
     return replace(map, values=values, grid=prepared.native, parts={})
 
 
-def twin_to_native(restored: Channels, prepared: Prepared, preparation: Preparation, scan: Scan) -> Volume:
+def reconstruction_to_native(
+    restored: Channels, prepared: Prepared, preparation: Preparation, scan: Scan
+) -> Volume:
     """The first modality as a model restored it, in the scan's own grid and units.
 
     Args:
@@ -59,5 +61,5 @@ def twin_to_native(restored: Channels, prepared: Prepared, preparation: Preparat
     else:
         median = preparation.median if isinstance(preparation, Template) else None
         in_units = unscale(values, tuple(facts["low_median_high"]), median)
-    twin: Volume = np.where(inside, in_units, scan.voxels)
-    return twin
+    reconstruction: Volume = np.where(inside, in_units, scan.voxels)
+    return reconstruction

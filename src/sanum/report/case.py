@@ -126,7 +126,7 @@ def _draw(views: list[View], window: tuple[float, float], map_scale: tuple[float
     from sanum.report.figures import overlay
 
     shown = "Scan alone" if views[0].heat is None else "Scan alone, and with the anomaly map over it"
-    if views[0].twin is not None:
+    if views[0].reconstruction is not None:
         shown = "Scan alone, with the anomaly map over it, and as the model restores it"
     return Picture(
         overlay(views, window, map_scale), f"{shown}: " + "; ".join(view.caption for view in views) + "."

@@ -57,7 +57,7 @@ def alarms_figure(tests: Sequence[tuple[str, Sequence[float], float]]) -> bytes:
     """False-alarm rates over re-splits as SVG: a row a test, a disc a rate with its area the share of re-splits.
 
     Args:
-        tests: what was tested on what, the rate of each re-split, and the promised level.
+        tests: what was tested on what, the rate of each re-split, and the guaranteed level.
     """
     figure, axes = chart("false-alarm rate", "", (8.0, 1.1 + 0.5 * len(tests)))
     for row, (_, rates, level) in enumerate(tests):
@@ -67,7 +67,11 @@ def alarms_figure(tests: Sequence[tuple[str, Sequence[float], float]]) -> bytes:
         )
         ends = (row - 0.36, row + 0.36)
         axes.plot(
-            [level, level], ends, color="black", linestyle="--", label="promised level" if row == 0 else None
+            [level, level],
+            ends,
+            color="black",
+            linestyle="--",
+            label="guaranteed level" if row == 0 else None,
         )
         axes.plot([np.mean(rates)] * 2, ends, color=LESION, label="mean" if row == 0 else None)
     axes.set_yticks(range(len(tests)), [name for name, _, _ in tests], fontsize=8)

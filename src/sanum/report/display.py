@@ -109,7 +109,7 @@ class View:
         cut: where it was taken.
         scan: (rows, columns), scanner units.
         heat: (rows, columns) map values, NaN outside the mask; None where there is no map.
-        twin: (rows, columns), the scan as it would look in health; None where nothing restored it.
+        reconstruction: (rows, columns), the scan as it would look in health; None where nothing restored it.
         pixel_mm: height and width of a pixel.
         letters: left, right, top, bottom; empty for an image.
         caption: plain words.
@@ -123,7 +123,7 @@ class View:
     letters: str
     caption: str
     peaks: tuple[tuple[int, int, int], ...] = ()
-    twin: NDArray[Any] | None = None
+    reconstruction: NDArray[Any] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -57,10 +57,10 @@ def heat_scale(map_scale: tuple[float, float]) -> tuple[float, float]:
 
 
 def overlay(views: Sequence[View], window: tuple[float, float], map_scale: tuple[float, float]) -> bytes:
-    """Draw slices to one scale: the bare scan, the same with the map in colour over it, and its restored twin.
+    """Draw slices to one scale: the bare scan, the same with the map in colour over it, and its healthy reconstruction.
 
     Args:
-        views: one or more slices, all with a map or all without, all with a twin or all without.
+        views: one or more slices, all with a map or all without, all with a reconstruction or all without.
         window: scan values shown black and white.
         map_scale: map values where colour starts (transparent below) and is fullest.
 
@@ -134,9 +134,11 @@ def _panels(views: Sequence[View], coloured: bool) -> list[list[tuple[View, bool
     rows = [[(view, False) for view in views]]
     if coloured:
         rows.append([(view, True) for view in views])
-    twins = [replace(view, scan=view.twin) for view in views if view.twin is not None]
-    if twins:
-        rows.append([(twin, False) for twin in twins])
+    reconstructions = [
+        replace(view, scan=view.reconstruction) for view in views if view.reconstruction is not None
+    ]
+    if reconstructions:
+        rows.append([(reconstruction, False) for reconstruction in reconstructions])
     return [[panel for row in rows for panel in row]] if len(views) == 1 else rows
 
 

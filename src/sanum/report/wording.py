@@ -117,23 +117,23 @@ def p_value_sentence(detection: Detection, card: Mapping[str, Any]) -> str:
 
 
 def rule_sentence(rule: Rule | None) -> str:
-    """The rule and what it promises."""
+    """The rule and what it guarantees."""
     if rule is None:
         return "not recorded"
     if rule.name == "mean+3std":
         return (
             f"Score above mean + {rule.level:g} standard deviations of the healthy reference scores. "
-            "The classic rule: it makes no promise about false alarms."
+            "The classic rule: it makes no guarantee about false alarms."
         )
     if rule.name == "quantile":
         return (
             f"Score above the {rule.level:g} quantile of the healthy reference scores. "
-            "An estimate from the reference: it makes no promise about false alarms."
+            "An estimate from the reference: it makes no guarantee about false alarms."
         )
     return (
-        f"Split-conformal p-value of at most {rule.level:g}. Promise: on average at most "
+        f"Split-conformal p-value of at most {rule.level:g}. Guarantee: on average at most "
         f"{100 * rule.level:g} in 100 healthy scans are called abnormal, as long as they are exchangeable with "
-        "the reference (same kind of people, scanner and sequence). It promises nothing about missed lesions."
+        "the reference (same kind of people, scanner and sequence). It guarantees nothing about missed lesions."
     )
 
 

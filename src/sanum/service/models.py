@@ -122,7 +122,7 @@ class FileModel:
         row = Row(case=case, subject=case, scans=dict(files), brain=brain)
         stage, started = _Stage(on_stage), time.perf_counter()
         try:
-            return detect(self._model, row, on_stage=stage, twin=twin)
+            return detect(self._model, row, on_stage=stage, reconstruct=twin)
         except (SanumError, OSError, MemoryError):
             raise
         except Exception as error:

@@ -82,7 +82,7 @@ class Slices:
         return images
 
 
-class Some(Sequence[Prepared]):
+class CaseSubset(Sequence[Prepared]):
     """Some of the cases, in an order; a case is asked for only when it is used, so that it may stay on disk.
 
     Args:
@@ -99,14 +99,14 @@ class Some(Sequence[Prepared]):
     @overload
     def __getitem__(self, index: int) -> Prepared: ...
     @overload
-    def __getitem__(self, index: slice) -> Some: ...
-    def __getitem__(self, index: int | slice) -> Prepared | Some:
+    def __getitem__(self, index: slice) -> CaseSubset: ...
+    def __getitem__(self, index: int | slice) -> Prepared | CaseSubset:
         if isinstance(index, slice):
-            return Some(self._cases, self._numbers[index])
+            return CaseSubset(self._cases, self._numbers[index])
         return self._cases[self._numbers[index]]
 
 
-def split_subjects(cases: Sequence[Prepared], share: float, seed: int) -> tuple[Some, Some]:
+def split_subjects(cases: Sequence[Prepared], share: float, seed: int) -> tuple[CaseSubset, CaseSubset]:
     """Part cases into training and validation, never a subject into both.
 
     With share above 0 and two subjects or more at least one subject validates and at least one trains; a
@@ -123,7 +123,7 @@ def split_subjects(cases: Sequence[Prepared], share: float, seed: int) -> tuple[
     chosen = {subjects[n] for n in np.random.default_rng(seed).permutation(len(subjects))[:count]}
     training = [number for number, subject in enumerate(shown) if subject not in chosen]
     validation = [number for number, subject in enumerate(shown) if subject in chosen]
-    return Some(cases, training), Some(cases, validation)
+    return CaseSubset(cases, training), CaseSubset(cases, validation)
 
 
 def cases_sha256(cases: Sequence[Prepared]) -> str:

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sanum.core.config import config_sha256
+from sanum.core.config import config_sha256, formerly
 from sanum.core.errors import TrainingError
 from sanum.core.records import Prepared
 from sanum.train.checkpoint import Identity, load_checkpoint, load_net_arrays, net_arrays, save_checkpoint
@@ -43,7 +43,7 @@ class Schedule:
         depth: adjacent slices an image; 0 gives single slices (N, C, I, J), more gives stacks (N, C, K, I, J), and
             `sanum.train.data.WHOLE` whole cases.
         weight_decay: share of each weight taken off a step, times the learning rate (Loshchilov and Hutter 2019).
-        steepest: norm to which a longer gradient is shortened; None leaves every gradient as it is.
+        max_grad_norm: norm to which a longer gradient is shortened; None leaves every gradient as it is.
     """
 
     epochs: int
@@ -55,7 +55,7 @@ class Schedule:
     keep: Literal["last", "best"] = "last"
     depth: int = 0
     weight_decay: float = 0.0
-    steepest: float | None = None
+    max_grad_norm: float | None = formerly("steepest", None)
 
     def rate(self, done: float) -> float:
         """Learning rate when the share `done` of the training lies behind."""
@@ -69,15 +69,15 @@ def train(
     """Train `net` in place by Adam (Kingma and Ba 2015), in bfloat16 where the machine has it.
 
     The same net, cases, schedule and seed on the same machine and number of threads give the same weights
-    to the bit, also when the training was stopped between and resumed from `run.checkpoint`. A crew of
-    several processes takes the same steps together, see `sanum.train.crew`.
+    to the bit, also when the training was stopped between and resumed from `run.checkpoint`. A group of
+    several processes takes the same steps together, see `sanum.train.process_group`.
 
     Raises:
         TrainingError: no slices, a loss that is not finite, or a checkpoint of another training.
         ConfigError: `run.device` is not there.
         StorageError: the checkpoint can't be written.
     """
-    device, crew = pick_device(run.device), run.crew
+    device, group = pick_device(run.device), run.group
     parts = split_subjects(cases, schedule.validation_share, seed)
     training, validation = (Slices.of(part, schedule.depth) for part in parts)
     if len(training) == 0:
@@ -94,31 +94,31 @@ def train(
     planned = max(1, schedule.epochs * len(training))
     for epoch in range(history.epochs, schedule.epochs):
         meter = _Meter(device)
-        with seeded(seed, device, epoch, crew.rank):
+        with seeded(seed, device, epoch, group.rank):
             net.train()
             for images in prefetched(training.shuffled(schedule.batch, seed, epoch)):
-                mine = crew.part(images)
+                mine = group.part(images)
                 error = _loss(net, loss, mine, device)
                 _set_rate(optimiser, schedule.rate((history.images + meter.images) / planned))
                 optimiser.zero_grad()
                 torch.autograd.backward(error)
-                crew.average_gradients(net, crew.share(images, mine))
-                if schedule.steepest is not None:
-                    nn.utils.clip_grad_norm_(net.parameters(), schedule.steepest)
+                group.average_gradients(net, group.share(images, mine))
+                if schedule.max_grad_norm is not None:
+                    nn.utils.clip_grad_norm_(net.parameters(), schedule.max_grad_norm)
                 optimiser.step()
                 meter.add(error, len(images))
-                if meter.due() and crew.leads:
+                if meter.due() and group.is_main:
                     _refuse_divergence(net, meter.loss(), epoch)
                     run.on_progress(_within_epoch(meter, history, schedule, len(training)))
-            crew.share_statistics(net)
-            training_loss, seconds = crew.mean(meter.loss()), meter.seconds()
+            group.share_statistics(net)
+            training_loss, seconds = group.mean(meter.loss()), meter.seconds()
             held_out = _validation_loss(net, loss, validation, schedule.batch, device)
         _refuse_divergence(net, training_loss, epoch)
         history = history.extended(training_loss, held_out, meter.images, seconds)
         best.offer(history)
-        if run.checkpoint is not None and crew.leads:
+        if run.checkpoint is not None and group.is_main:
             save_checkpoint(run.checkpoint, identity, history, net, optimiser, best.arrays)
-        if crew.leads:
+        if group.is_main:
             run.on_progress(_end_of_epoch(history, schedule, len(training)))
     best.restore()
     net.eval()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sanum.train.crew import Crew
+from sanum.train.process_group import ProcessGroup
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,11 @@ class Run:
         checkpoint: file that holds weights, optimiser and loop state after each epoch; None keeps nothing.
         resume: go on from `checkpoint` when it is there and was made by the same config, data and seed.
         on_progress: called with each report.
-        crew: the processes that share the training.
+        group: the processes that share the training.
     """
 
     device: str = "auto"
     checkpoint: Path | None = None
     resume: bool = False
     on_progress: Callable[[Progress], None] = _silent
-    crew: Crew = field(default_factory=Crew)
+    group: ProcessGroup = field(default_factory=ProcessGroup)

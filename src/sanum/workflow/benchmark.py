@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import sanum
-from sanum.core.config import from_dict
+from sanum.core.config import formerly, from_dict
 from sanum.core.errors import ConfigError, SanumError
 from sanum.core.files import file_sha256, json_sha256, write_json
 from sanum.core.shipped import find_model
@@ -72,7 +72,7 @@ class Benchmark:
         rule: decision rule.
         level: of the rule.
         draws: bootstrap samples over subjects.
-        drop_twins: leave out test cases that look like a case of another split.
+        drop_duplicates: leave out test cases that look like a case of another split.
     """
 
     train: str
@@ -82,7 +82,7 @@ class Benchmark:
     rule: str = "conformal"
     level: float = 0.05
     draws: int = 1000
-    drop_twins: bool = False
+    drop_duplicates: bool = formerly("drop_twins", False)
 
     def __post_init__(self) -> None:
         names = [one.shown for one in self.detectors]
@@ -223,7 +223,7 @@ def _run(job: _Job) -> list[dict[str, Any]]:
 def _figures(job: _Job, name: str, folder: Path) -> dict[str, Any]:
     model, training_seconds = _trained(job)
     started = time.perf_counter()
-    how = EvaluateOptions(job.plan.draws, job.seed, job.plan.drop_twins, workers=1)
+    how = EvaluateOptions(job.plan.draws, job.seed, job.plan.drop_duplicates, workers=1)
     maps = job.out / "maps" / f"{job.contender.shown}-seed{job.seed}-{name}"
     found = evaluate(model, folder, maps, options=how)
     return {
@@ -272,7 +272,7 @@ def _trained(job: _Job) -> tuple[Path, float | None]:
 def _identity(job: _Job, test: Path) -> str:
     """Everything that a record depends on."""
     plan = job.plan
-    how = [plan.rule, plan.level, plan.draws, plan.drop_twins, sanum.__version__]
+    how = [plan.rule, plan.level, plan.draws, plan.drop_duplicates, sanum.__version__]
     stores = [_store_identity(job.train), _store_identity(test)]
     return json_sha256([_contender_identity(job), job.seed, how, stores])
 

@@ -24,9 +24,9 @@ from sanum.core.records import Calibration, Detection, Finding, MemberMap, Prepa
 from sanum.formats import modality_of, scan_stem, write_map, write_volume
 from sanum.model import Model, load
 from sanum.prepare.presets import Preparation, Template
-from sanum.prepare.way_back import to_native, twin_to_native
+from sanum.prepare.way_back import reconstruction_to_native, to_native
 from sanum.workflow.cohort_report import write_cohort_report
-from sanum.workflow.disagreement import alone, alone_warning, named, pair_warnings, sides
+from sanum.workflow.disagreement import named, pair_warnings, sides, single_modality, single_modality_warning
 from sanum.workflow.executor import map_cases
 from sanum.workflow.model_cache import cached_model
 from sanum.workflow.prepare import prepare_scans, read_row, reason_of
@@ -80,7 +80,7 @@ def _quiet(stage: str) -> None:
 
 
 def detect(
-    model: Model, row: Row, *, on_stage: Callable[[str], None] = _quiet, twin: bool = True
+    model: Model, row: Row, *, on_stage: Callable[[str], None] = _quiet, reconstruct: bool = True
 ) -> CaseDetection:
     """Judge one case. A scan that can't be judged is refused with the reason, never called normal.
 
@@ -88,7 +88,7 @@ def detect(
         model: calibrated.
         row: names the files.
         on_stage: told what comes next: "reading", "preparing", "scoring", "deciding".
-        twin: restore the healthy twin too, where the detector can.
+        reconstruct: rebuild the scan as it would look in health too, where the detector can.
 
     Raises:
         CalibrationError: the model is not calibrated.
@@ -106,11 +106,11 @@ def detect(
         _require_input_kind(model, scan)
         preparation = replace(model.preparation, modalities=present)
         prepared = prepare_scans(files, preparation)
-        only = alone(model, present)
+        only = single_modality(model, present)
         calibration = model.calibrated(only)
         on_stage("scoring")
         scored, members = model.detector.score_with_members(prepared)
-        restored = model.detector.restored(prepared) if twin else None
+        restored = model.detector.restored(prepared) if reconstruct else None
         on_stage("deciding")
         score = scored.summary(calibration.summary)
         native = to_native(scored, prepared)
@@ -140,7 +140,7 @@ def detect(
         warnings=(*_warnings(decision.warning, model, present), *pair_warnings(scored)),
         restored=None
         if restored is None or scan is None
-        else twin_to_native(restored, prepared, preparation, scan),
+        else reconstruction_to_native(restored, prepared, preparation, scan),
         scan=scan,
         card=model.card,
         sides=sides(files.scans, prepared, scored),
@@ -155,7 +155,7 @@ def usable_modalities(model: Model, row: Row) -> tuple[str, ...]:
     """
     wanted = model.preparation.modalities
     here = tuple(name for name in wanted if name in row.scans)
-    if alone(model, here):
+    if single_modality(model, here):
         return here
     if not model.detector.takes_missing or wanted[0] not in row.scans:
         return wanted
@@ -166,9 +166,9 @@ def _warnings(given: str, model: Model, present: tuple[str, ...]) -> tuple[str, 
     lacking = [name for name in model.preparation.modalities if name not in present]
     without = (
         f"judged without {', '.join(lacking)}: the healthy scores it is compared with had all modalities, so the "
-        "promise about false alarms does not hold"
+        "guarantee about false alarms does not hold"
     )
-    by_itself = alone_warning(model, present)
+    by_itself = single_modality_warning(model, present)
     return tuple(text for text in (given, by_itself or (without if lacking else "")) if text)
 
 

@@ -36,15 +36,15 @@ def with_modalities(case: Prepared, modalities: tuple[str, ...]) -> Prepared:
     return replace(case, voxels=np.asarray(case.voxels)[channels], modalities=modalities)
 
 
-def alone(model: Model, present: tuple[str, ...]) -> str:
+def single_modality(model: Model, present: tuple[str, ...]) -> str:
     """The single modality of a case that lacks the others, where the detector judges such; else empty."""
     several = len(model.preparation.modalities) > 1
     return present[0] if several and len(present) == 1 and model.detector.takes_single_modalities else ""
 
 
-def alone_warning(model: Model, present: tuple[str, ...]) -> str:
+def single_modality_warning(model: Model, present: tuple[str, ...]) -> str:
     """One sentence on the weaker mode of such a case; empty for others."""
-    only = alone(model, present)
+    only = single_modality(model, present)
     if not only:
         return ""
     missing = ", ".join(name for name in model.preparation.modalities if name != only)

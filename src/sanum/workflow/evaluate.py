@@ -52,14 +52,14 @@ class EvaluateOptions:
     Attributes:
         draws: bootstrap samples over subjects.
         seed: of the bootstrap and of the pixels that place the bins.
-        drop_twins: leave out test cases that look like a case of another split, instead of refusing.
+        drop_duplicates: leave out test cases that look like a case of another split, instead of refusing.
         workers: processes that measure volumes, one a core by default; or jobs of a Slurm cluster.
         cluster: address of a Dask scheduler, or "slurm", that scores and measures; None does both here.
     """
 
     draws: int = 1000
     seed: int = 0
-    drop_twins: bool = False
+    drop_duplicates: bool = False
     workers: int | None = None
     cluster: str | None = None
 
@@ -125,7 +125,7 @@ def run_test(
     calibration = model.calibrated()
     if preparation_sha256(model.preparation) != preparation_sha256(store.preparation):
         raise CalibrationError(f"{prepared}: prepared otherwise than {model_path} demands")
-    leaks = check_test_split(model, store, drop_twins=how.drop_twins)
+    leaks = check_test_split(model, store, drop_duplicates=how.drop_duplicates)
     rows = [row for row in store.manifest() if row.split == "test" and row.status == "ready"]
     rows = [row for row in rows if row.label != "unknown" and row.case not in leaks.dropped]
     if not rows:
@@ -144,7 +144,7 @@ def run_test(
         "version": sanum.__version__,
         "seconds_a_case": round(seconds, 4),
         "peak_memory_mb": peak_memory_mb(),
-        "twins_left_out": len(leaks.dropped),
+        "duplicates_left_out": len(leaks.dropped),
         "lookalikes_across_splits": "; ".join(leaks.suspects),
     }
     return tested, facts
@@ -226,7 +226,7 @@ def _levels(maps: Maps, rows: Sequence[ManifestRow], calibration: Calibration, s
 def _decided(
     scores: NDArray[np.float64], people: Sequence[Person], calibration: Calibration
 ) -> list[Decided]:
-    """The model's own rule, then the conformal levels that its calibration can promise."""
+    """The model's own rule, then the conformal levels that its calibration can guarantee."""
     rules = [calibration.rule]
     rules += [
         Rule("conformal", level) for level in LEVELS if level >= smallest_level(len(calibration.scores))

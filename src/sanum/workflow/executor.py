@@ -1,4 +1,4 @@
-"""Run one function over many cases: in this process, in several, or on a Dask cluster, with the same promises."""
+"""Run one function over many cases: in this process, in several, or on a Dask cluster, with the same guarantees."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import sanum
 from sanum.calibrate.groups import Person
-from sanum.calibrate.healthy import HealthyMap, Promises, calibration_from_maps
+from sanum.calibrate.healthy import Guarantees, HealthyMap, calibration_from_maps
 from sanum.calibrate.rules import DEFAULT_LEVELS, threshold
 from sanum.core.config import did_you_mean, from_dict
 from sanum.core.errors import CalibrationError, CohortError, ConfigError
@@ -93,7 +93,7 @@ def fit_and_calibrate(
         CohortError, ConfigError, TrainingError, CalibrationError, StorageError: see `fit` and `calibrate`.
     """
     model = fit(store, recipe, settings, seed=seed, run=run, allow_labels=allow_labels)
-    if run is not None and not run.crew.leads:
+    if run is not None and not run.group.is_main:
         return model
     save(model, out)
     _draw_losses(model, out.with_suffix(".loss.png"))
@@ -143,7 +143,7 @@ def recalibrate(
     rule: str | None = None,
     level: float | None = None,
     summary: Summary | None = None,
-    promises: Promises | None = None,
+    guarantees: Guarantees | None = None,
     site: str | None = None,
     out: Path,
     allow_labels: Sequence[str] = (),
@@ -156,7 +156,7 @@ def recalibrate(
         rule: name of the rule; the present one by default.
         level: of the rule; its usual one by default.
         summary: how maps become scores; needs the store.
-        promises: groups and the control of findings; groups need the store.
+        guarantees: groups and the control of findings; groups need the store.
         site: calibrate for one site from its local healthy scans, see `calibrate`; needs the store.
         out: where to write.
         allow_labels: labels besides "healthy" that may calibrate.
@@ -174,11 +174,11 @@ def recalibrate(
             Store.open(prepared),
             rule=wanted,
             summary=summary,
-            promises=promises,
+            guarantees=guarantees,
             site=site,
             allow_labels=allow_labels,
         )
-    elif summary is not None or site is not None or promises is not None:
+    elif summary is not None or site is not None or guarantees is not None:
         raise ConfigError(
             "another summary, site, grouping or control of findings needs the scores again: "
             "give the prepared store as well"
@@ -221,7 +221,7 @@ def make_rule(name: str, level: float | None = None) -> Rule:
     return Rule(name, DEFAULT_LEVELS[name] if level is None else level)  # type: ignore[arg-type]
 
 
-def make_promises(group: Sequence[str], small: str, control: str | None) -> Promises | None:
+def make_guarantees(group: Sequence[str], small: str, control: str | None) -> Guarantees | None:
     """Groups and the control of findings by name; None where neither is asked for.
 
     Raises:
@@ -231,8 +231,8 @@ def make_promises(group: Sequence[str], small: str, control: str | None) -> Prom
         return None
     values = {"columns": list(group), "small": small}
     grouping = from_dict(Grouping, values, "grouping") if group else None
-    promises = from_dict(Promises, {"control": control or "family-wise"}, "findings")
-    return replace(promises, grouping=grouping)
+    guarantees = from_dict(Guarantees, {"control": control or "family-wise"}, "findings")
+    return replace(guarantees, grouping=grouping)
 
 
 def calibrate(
@@ -241,7 +241,7 @@ def calibrate(
     *,
     rule: Rule | None = None,
     summary: Summary | None = None,
-    promises: Promises | None = None,
+    guarantees: Guarantees | None = None,
     site: str | None = None,
     allow_labels: Sequence[str] = (),
 ) -> Model:
@@ -252,7 +252,7 @@ def calibrate(
         store: prepared as the model demands, with rows of split "calibration".
         rule: `mean+3std` by default.
         summary: the recipe's by default.
-        promises: groups and the control of findings; by default those of the present calibration.
+        guarantees: groups and the control of findings; by default those of the present calibration.
         site: take the healthy rows of this site only, of split "calibration" or of none; rows without a site
             count as this site's. The weights stay as they are.
         allow_labels: labels besides "healthy" that may stand in the calibration split.
@@ -273,7 +273,7 @@ def calibrate(
             f"{trained[0]}; scores of training scans are too low to calibrate on, hold subjects out"
         )
     present = model.calibration
-    kept = Promises() if present is None else Promises(present.grouping, present.control)
+    kept = Guarantees() if present is None else Guarantees(present.grouping, present.control)
 
     def over(only: str) -> Calibration:
         return calibration_from_maps(
@@ -282,11 +282,11 @@ def calibrate(
             rule or Rule(),
             detector=model.detector.state_sha256(),
             preparation=preparation,
-            promises=promises or kept,
+            guarantees=guarantees or kept,
         )
 
     single = model.detector.modalities if model.detector.takes_single_modalities else ()
-    alone = {name: over(name) for name in single if len(single) > 1}
+    by_modality = {name: over(name) for name in single if len(single) > 1}
     calibration = over("")
     facts = {
         **model.facts,
@@ -295,7 +295,7 @@ def calibrate(
         "calibration_sources": sorted({name for names in sources.values() for name in names}),
         "calibrated_for_site": site,
     }
-    return replace(model, calibration=calibration, alone=alone, facts=facts)
+    return replace(model, calibration=calibration, single_calibrations=by_modality, facts=facts)
 
 
 def _site_rows(store: Store, site: str) -> list[ManifestRow]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sanum.core.errors import CohortError
 from sanum.core.modalities import modality_of_channel
 from sanum.core.records import Prepared
-from sanum.evaluate.fingerprint import ALIKE, SAME, Fingerprint, Twin, look, seen_before, twins
+from sanum.evaluate.fingerprint import ALIKE, SAME, Duplicate, Fingerprint, duplicates, look, seen_before
 from sanum.model import Model
 from sanum.prepare.store import ManifestRow, Store
 
@@ -37,13 +37,13 @@ def identities(case: Prepared) -> tuple[str, ...]:
     return tuple(source.sha256[:IDENTITY] for source in case.sources[:scans])
 
 
-def check_test_split(model: Model, store: Store, *, drop_twins: bool = False) -> Leaks:
+def check_test_split(model: Model, store: Store, *, drop_duplicates: bool = False) -> Leaks:
     """Refuse a test that would flatter the model.
 
     Args:
         model: whose training and calibration scans must not be tested.
         store: all its splits are looked at.
-        drop_twins: leave out test cases that are the same picture as a training or calibration case, or an
+        drop_duplicates: leave out test cases that are the same picture as a training or calibration case, or an
             image that may show the same head, instead of refusing; the evaluation states how many.
 
     Raises:
@@ -62,17 +62,28 @@ def check_test_split(model: Model, store: Store, *, drop_twins: bool = False) ->
             f"{_listed(seen)}; a threshold from test data is no test. Split by subject and train again"
         )
     least = ALIKE if rows and store.load(rows[0].case).is_image else SAME
-    found = [twin for twin in twins(prints, least) if twin.first in tested or twin.second in tested]
-    certain = [_pair(twin) for twin in found if twin.how == "same file" or twin.likeness >= SAME]
-    if certain and not drop_twins:
+    found = [
+        duplicate
+        for duplicate in duplicates(prints, least)
+        if duplicate.first in tested or duplicate.second in tested
+    ]
+    certain = [
+        _pair(duplicate) for duplicate in found if duplicate.how == "same file" or duplicate.likeness >= SAME
+    ]
+    if certain and not drop_duplicates:
         raise CohortError(
             f"{store.folder}: {len(certain)} test case(s) are the same picture as a case of another split: "
             f"{_listed(certain)}. Give both one subject and split again, or leave them out of the test with "
-            "--drop-twins"
+            "--drop-duplicates"
         )
-    if drop_twins:
-        return Leaks({(twin.first if twin.first in tested else twin.second): _pair(twin) for twin in found})
-    return Leaks({}, tuple(_pair(twin) for twin in found))
+    if drop_duplicates:
+        return Leaks(
+            {
+                (duplicate.first if duplicate.first in tested else duplicate.second): _pair(duplicate)
+                for duplicate in found
+            }
+        )
+    return Leaks({}, tuple(_pair(duplicate) for duplicate in found))
 
 
 def _check_subjects(store: Store, rows: Sequence[ManifestRow]) -> None:
@@ -92,8 +103,8 @@ def _fingerprint(store: Store, row: ManifestRow) -> Fingerprint:
     return Fingerprint(row.case, row.split or "", identities(case), look(case))
 
 
-def _pair(twin: Twin) -> str:
-    return f"{twin.first} and {twin.second} ({twin.how}, likeness {twin.likeness:.3f})"
+def _pair(duplicate: Duplicate) -> str:
+    return f"{duplicate.first} and {duplicate.second} ({duplicate.how}, likeness {duplicate.likeness:.3f})"
 
 
 def _listed(names: Sequence[str]) -> str:

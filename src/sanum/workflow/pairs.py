@@ -24,7 +24,7 @@ from sanum.synthesis.cross_modal import CROSS_KINDS, CrossKind, plant_cross, sid
 from sanum.workflow.evaluation_files import plain
 from sanum.workflow.fit import person
 from sanum.workflow.leaks import check_test_split
-from sanum.workflow.pair_opinion import Judge, merged
+from sanum.workflow.pair_scoring import PairScorer, merged
 
 REPAIRED, DOUBTFUL, LESION = "re-paired", "not known to be healthy", "lesion"
 """Kinds beside the planted ones: a modality of any other subject, and test cases that no one labelled, or as ill."""
@@ -107,7 +107,7 @@ def evaluate_pairs(
     models = [load(path) for path in (model_path, *beside)]
     _check_models(models, store)
     check_test_split(models[0], store)
-    judges = [Judge(model, model.name) for model in models]
+    scorers = [PairScorer(model, model.name) for model in models]
     rows = [row for row in store.manifest() if row.split == "test" and row.status == "ready"]
     healthy = spread([row for row in rows if row.label == "healthy"], how.cases)
     if len(healthy) < 2:
@@ -116,14 +116,14 @@ def evaluate_pairs(
     judged: list[Judged] = []
     for number, row in enumerate(healthy):
         for case, kind, side in _spoilt(store, healthy, outlines, number, how):
-            judged.append(merged([judge.judged(case, row, kind, side) for judge in judges]))
+            judged.append(merged([scorer.judged(case, row, kind, side) for scorer in scorers]))
         on_done(row.case)
     for label, kind in (("unknown", DOUBTFUL), ("lesion", LESION)):
         for row in spread([row for row in rows if row.label == label], how.cases):
             case = store.load(row.case)
-            judged.append(merged([judge.judged(case, row, kind) for judge in judges]))
+            judged.append(merged([scorer.judged(case, row, kind) for scorer in scorers]))
             on_done(row.case)
-    alarms = _false_alarms(judges, judged, healthy, how.level)
+    alarms = _false_alarms(scorers, judged, healthy, how.level)
     facts: dict[str, str | float | int] = {
         "model": models[0].name,
         "model_sha256": models[0].sha256,
@@ -194,19 +194,19 @@ def _check_models(models: Sequence[Model], store: Store) -> None:
 
 
 def _false_alarms(
-    judges: Sequence[Judge], judged: Sequence[Judged], rows: Sequence[ManifestRow], level: float
+    scorers: Sequence[PairScorer], judged: Sequence[Judged], rows: Sequence[ManifestRow], level: float
 ) -> dict[str, Rate]:
     who = {row.case: person(row) for row in rows}
     healthy = [one for one in judged if one.kind == HEALTHY]
     found = {}
-    for judge in judges:
-        if judge.model.calibration is None:
+    for scorer in scorers:
+        if scorer.model.calibration is None:
             continue
-        calibration = judge.model.calibrated()
+        calibration = scorer.model.calibrated()
         used = max(level, smallest_level(len(calibration.scores)))
         by_rule = replace(calibration, rule=Rule("conformal", used))
-        flags = [decide(one.scores[judge.name], by_rule, who[one.case]).abnormal for one in healthy]
-        found[f"{judge.name}, level {used:.3g}"] = rate(np.array(flags))
+        flags = [decide(one.scores[scorer.name], by_rule, who[one.case]).abnormal for one in healthy]
+        found[f"{scorer.name}, level {used:.3g}"] = rate(np.array(flags))
     return found
 
 

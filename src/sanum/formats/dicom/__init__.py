@@ -14,12 +14,12 @@ from sanum.formats.checks import check_size
 from sanum.formats.dicom.pixels import read_voxels
 from sanum.formats.dicom.series import Series, choose, list_series
 from sanum.formats.dicom.sources import Opener, sources
-from sanum.formats.reader import Header, Wanted
+from sanum.formats.reader import Header, Selection
 
 __all__ = ["read", "read_header"]
 
 
-def read_header(path: Path, wanted: Wanted) -> Header:
+def read_header(path: Path, selection: Selection) -> Header:
     """Choose a series and tell its grid; no voxel is read. `facts["series"]` lists all series.
 
     Raises:
@@ -27,10 +27,10 @@ def read_header(path: Path, wanted: Wanted) -> Header:
         GeometryError: positions that are no geometry.
     """
     with sources(path) as openers:
-        return _chosen(path, openers, wanted)[1]
+        return _chosen(path, openers, selection)[1]
 
 
-def read(path: Path, wanted: Wanted) -> tuple[Volume, Header]:
+def read(path: Path, selection: Selection) -> tuple[Volume, Header]:
     """Read one series: voxels (I, J, K) float32, I along a row, J down a column, K along the slice normal.
 
     CT values are Hounsfield units; MR values are scaled by the file's own slope and intercept.
@@ -40,13 +40,13 @@ def read(path: Path, wanted: Wanted) -> tuple[Volume, Header]:
         GeometryError: positions that are no geometry.
     """
     with sources(path) as openers:
-        series, header = _chosen(path, openers, wanted)
+        series, header = _chosen(path, openers, selection)
         return read_voxels(path, openers, series), header
 
 
-def _chosen(path: Path, openers: list[Opener], wanted: Wanted) -> tuple[Series, Header]:
+def _chosen(path: Path, openers: list[Opener], selection: Selection) -> tuple[Series, Header]:
     listed = list_series(path, openers)
-    series, notes = choose(path, listed, wanted)
+    series, notes = choose(path, listed, selection)
     check_size(path, series.stack.shape)
     check_size(path, (len(series.frames), *series.stack.shape[:2]))
     try:

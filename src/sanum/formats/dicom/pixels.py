@@ -76,7 +76,7 @@ def _content(path: Path, opener: Opener, frames: Sequence[Frame]) -> bytes:
     with opener() as stream:
         content = stream.read(limit + 1)
     if len(content) > limit:
-        raise ScanError(f"{path}: a DICOM file holds far more bytes than its header promises; it is damaged")
+        raise ScanError(f"{path}: a DICOM file holds far more bytes than its header declares; it is damaged")
     return content
 
 
@@ -88,7 +88,7 @@ def _values(dataset: Any, stored: NDArray[Any], frame: Frame, kind: str) -> NDAr
     """
     columns, rows = frame.shape
     if stored.shape != (rows, columns):
-        raise ScanError(f"pixels {stored.shape} where the header promises {(rows, columns)}")
+        raise ScanError(f"pixels {stored.shape} where the header declares {(rows, columns)}")
     used = int(dataset.BitsStored)
     if stored.dtype.kind in "iu":
         unused = stored.dtype.itemsize * 8 - used

@@ -18,7 +18,7 @@ from sanum.formats.dicom.contrast import contrast_of
 from sanum.formats.dicom.frames import Frame, Head, read_head
 from sanum.formats.dicom.sources import Opener
 from sanum.formats.dicom.stack import SAME_PLACE_MM, Stack, stack_of
-from sanum.formats.reader import Wanted
+from sanum.formats.reader import Selection
 
 Item = TypeVar("Item")
 Key = TypeVar("Key", bound=Hashable)
@@ -104,15 +104,23 @@ def list_series(path: Path, openers: Sequence[Opener]) -> list[Series]:
     return sorted(listed, key=_order)
 
 
-def choose(path: Path, listed: Sequence[Series], wanted: Wanted) -> tuple[Series, tuple[str, ...]]:
+def choose(path: Path, listed: Sequence[Series], selection: Selection) -> tuple[Series, tuple[str, ...]]:
     """The series that is asked for, or the one by the rule, and notes.
 
     Raises:
         ScanError: none or several fit; the message lists all.
     """
-    fitting = _by_part(listed, wanted.part) if wanted.part is not None else _by_rule(listed, wanted.modality)
+    fitting = (
+        _by_part(listed, selection.part)
+        if selection.part is not None
+        else _by_rule(listed, selection.modality)
+    )
     if len(fitting) != 1:
-        asked = f"series {wanted.part}" if wanted.part is not None else (wanted.modality or "a 3D series")
+        asked = (
+            f"series {selection.part}"
+            if selection.part is not None
+            else (selection.modality or "a 3D series")
+        )
         found = "several series fit" if fitting else "no series fits"
         shown = "".join(f"\n  {one}" for one in listed)
         raise ScanError(
@@ -121,12 +129,14 @@ def choose(path: Path, listed: Sequence[Series], wanted: Wanted) -> tuple[Series
     chosen = fitting[0]
     if chosen.arranged is None:
         raise ScanError(f"{path}: series {chosen.number} is not read: {chosen.fault}")
-    if wanted.modality is not None and (wanted.modality == "CT") != (chosen.kind == "CT"):
-        raise ScanError(f"{path}: series {chosen.number} is {chosen.kind}, but {wanted.modality} is wanted")
-    if wanted.modality is None or chosen.contrast in (None, wanted.modality):
+    if selection.modality is not None and (selection.modality == "CT") != (chosen.kind == "CT"):
+        raise ScanError(
+            f"{path}: series {chosen.number} is {chosen.kind}, but {selection.modality} is wanted"
+        )
+    if selection.modality is None or chosen.contrast in (None, selection.modality):
         return chosen, ()
     return chosen, (
-        f"the series' description reads like {chosen.contrast}; taken as {wanted.modality} as told",
+        f"the series' description reads like {chosen.contrast}; taken as {selection.modality} as told",
     )
 
 

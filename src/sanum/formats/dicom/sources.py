@@ -78,10 +78,10 @@ def _members(path: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     _check_count(path, len(members))
     if any(member.flag_bits & 1 for member in members):
         raise ScanError(f"{path}: the archive is encrypted; make it again without a password")
-    promised = sum(member.file_size for member in members)
-    if promised > MAX_BYTES:
+    declared = sum(member.file_size for member in members)
+    if declared > MAX_BYTES:
         raise ScanError(
-            f"{path}: the archive would unpack to {promised / 2**30:.1f} GiB, more than the "
+            f"{path}: the archive would unpack to {declared / 2**30:.1f} GiB, more than the "
             f"{MAX_BYTES / 2**30:.0f} GiB that are read; give the folder of one series"
         )
     return members

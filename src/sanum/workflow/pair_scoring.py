@@ -41,7 +41,7 @@ class HasLatents(Protocol):
         ...
 
 
-class Judge:
+class PairScorer:
     """One model's scores of a case.
 
     Args:

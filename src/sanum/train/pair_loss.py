@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sanum.nets.averaged import Averaged
 from sanum.nets.cross_modal import Reading
+from sanum.nets.ema import EMA
 from sanum.nets.views import tissue_level
+from sanum.synthesis.augmentation import Augmentation, imaged, moved
 from sanum.synthesis.draws import Draws, spread
-from sanum.synthesis.healthy import Variety, imaged, moved
 from sanum.synthesis.one_sided import Faults, mispair, plant_one_sided
 from sanum.synthesis.plant import BRIGHTEST
-from sanum.train.lesson import VALIDATION_SEED, brain_of
+from sanum.train.lesion_loss import VALIDATION_SEED, brain_of
 
 OWN_WEIGHT, CROSS_WEIGHT, AGREE_WEIGHT = 30.0, 1.0, 0.5
 """Weights of own reconstruction, cross likelihood and agreement."""
@@ -30,20 +30,20 @@ class PairPlan:
 
     Attributes:
         faults: what is planted.
-        healthy: how healthy pairs are varied; pose and form are the same in all modalities.
+        augmentation: how healthy pairs are varied; pose and form are the same in all modalities.
         windows: width of each modality's narrow window, 0 for none; one with a window has a fixed scale, and
             only noise and a small gain are varied.
         misregistration: greatest shift between modalities that still counts as healthy, in pixels.
     """
 
     faults: Faults
-    healthy: Variety
+    augmentation: Augmentation
     windows: tuple[float, ...]
     misregistration: float
 
 
 @dataclass(frozen=True, eq=False)
-class PairExercise:
+class PairBatch:
     """One batch to learn from; images (N, M, I, J).
 
     Attributes:
@@ -62,11 +62,11 @@ class PairExercise:
 
 
 @torch.no_grad()
-def set_pair_exercise(images: Tensor, plan: PairPlan, faults: Faults, draws: Draws) -> PairExercise:
-    """Make an exercise of healthy registered images (N, M, I, J) in [0, 1]."""
+def make_pair_batch(images: Tensor, plan: PairPlan, faults: Faults, draws: Draws) -> PairBatch:
+    """Make a batch of healthy registered images (N, M, I, J) in [0, 1]."""
     stacks = images[:, :, None]
     brain = brain_of(stacks)
-    healthy, brain = moved(stacks, brain, plan.healthy, draws)
+    healthy, brain = moved(stacks, brain, plan.augmentation, draws)
     healthy = misregistered(healthy, plan.misregistration, draws)
     levels = torch.stack([tissue_level(each[:, 0]) for each in healthy.unbind(1)], dim=1)
     spoilt, at_odds = plant_one_sided(healthy, brain, levels, plan.windows, faults, draws)
@@ -74,7 +74,7 @@ def set_pair_exercise(images: Tensor, plan: PairPlan, faults: Faults, draws: Dra
     scanned, mispaired = mispair(scanned, faults.foreign, draws)
     present = _present(len(scanned), scanned.shape[1], faults.missing, draws)
     seen = present[:, :, None, None]
-    return PairExercise(scanned[:, :, 0] * seen, at_odds[:, :, 0] * seen, mispaired, present, brain[:, :, 0])
+    return PairBatch(scanned[:, :, 0] * seen, at_odds[:, :, 0] * seen, mispaired, present, brain[:, :, 0])
 
 
 def misregistered(pairs: Tensor, reach: float, draws: Draws) -> Tensor:
@@ -92,28 +92,28 @@ def misregistered(pairs: Tensor, reach: float, draws: Draws) -> Tensor:
     return torch.cat(shifted, dim=1)
 
 
-class PairLesson:
+class PairLoss:
     """The loss of a training; validation takes the same on variations and faults that are fixed."""
 
     def __init__(self, plan: PairPlan) -> None:
         self.plan = plan
 
     def __call__(self, net: nn.Module, images: Tensor) -> Tensor:
-        """Teach, or examine, on healthy pairs (N, M, I, J). `net` is an `Averaged` `CrossModal`."""
-        assert isinstance(net, Averaged)
+        """Teach, or examine, on healthy pairs (N, M, I, J). `net` is an `EMA` `CrossModal`."""
+        assert isinstance(net, EMA)
         draws = Draws(None if net.training else VALIDATION_SEED, images.device)
         if net.training:
-            net.follow()
+            net.update()
         with torch.autocast(images.device.type, enabled=False):
-            exercise = set_pair_exercise(images, self.plan, self.plan.faults, draws)
-        return pair_loss(net(exercise.spoilt, exercise.present), exercise)
+            batch = make_pair_batch(images, self.plan, self.plan.faults, draws)
+        return pair_loss(net(batch.spoilt, batch.present), batch)
 
 
-def pair_loss(reading: Reading, exercise: PairExercise) -> Tensor:
+def pair_loss(reading: Reading, batch: PairBatch) -> Tensor:
     """Own error, cross likelihood and agreement, where nothing was planted, in true pairs only."""
-    images, present = exercise.spoilt, exercise.present
-    untouched = exercise.brain * (exercise.at_odds.amax(1, keepdim=True) < 0.5)
-    untouched = untouched * (1.0 - exercise.mispaired)[:, None, None, None]
+    images, present = batch.spoilt, batch.present
+    untouched = batch.brain * (batch.at_odds.amax(1, keepdim=True) < 0.5)
+    untouched = untouched * (1.0 - batch.mispaired)[:, None, None, None]
     total = OWN_WEIGHT * within(untouched * present[:, :, None, None], (reading.own - images).square())
     if images.shape[1] > 1:
         whole = untouched * present.prod(1)[:, None, None, None]
@@ -151,10 +151,10 @@ def _scanned(spoilt: Tensor, brain: Tensor, plan: PairPlan, draws: Draws) -> Ten
     for channel, width in enumerate(plan.windows):
         one = spoilt[:, channel : channel + 1]
         if width <= 0.0:
-            shown.append(imaged(one, one, brain, plan.healthy, draws)[0])
+            shown.append(imaged(one, one, brain, plan.augmentation, draws)[0])
             continue
         gain = spread(draws.uniform(0.96, 1.04, len(one)))
-        noise = 0.1 * spread(plan.healthy.noise * draws.uniform(0.0, 1.0, len(one)))
+        noise = 0.1 * spread(plan.augmentation.noise * draws.uniform(0.0, 1.0, len(one)))
         noisy = (one * gain + noise * draws.normal(*one.shape)).clamp(0.0, BRIGHTEST)
         shown.append(noisy * (one > 0.0) * brain)
     return torch.cat(shown, dim=1)

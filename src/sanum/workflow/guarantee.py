@@ -1,4 +1,4 @@
-"""Test a model's promise: false alarms over re-splits of held-out healthy scans, sensitivity beside them."""
+"""Test a model's guarantee: false alarms over re-splits of held-out healthy scans, sensitivity beside them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 import sanum
-from sanum.calibrate.conformal import promise, subjects_needed
+from sanum.calibrate.conformal import guarantee, subjects_needed
 from sanum.calibrate.resplits import HeldOut, Resplits, resplit
 from sanum.core.config import to_dict
 from sanum.core.errors import CalibrationError, CohortError
@@ -35,8 +35,8 @@ HEALTHY = "healthy"
 
 
 @dataclass(frozen=True)
-class PromiseOptions:
-    """How a promise is tested.
+class GuaranteeOptions:
+    """How a guarantee is tested.
 
     Attributes:
         levels: false-alarm levels.
@@ -77,7 +77,7 @@ class Tested:
 
 @dataclass(frozen=True)
 class Kept:
-    """Outcome of a test of the promise.
+    """Outcome of a test of the guarantee.
 
     Attributes:
         tested: the model's own kind of scans first; then another store before and after local calibration.
@@ -99,12 +99,12 @@ class Kept:
         return [*said, f"planted lesions: one of {lesions} in each tested subject"]
 
 
-def check_promise(
+def check_guarantee(
     model_path: Path,
     prepared: Path,
     other: Path | None = None,
     out: Path | None = None,
-    options: PromiseOptions | None = None,
+    options: GuaranteeOptions | None = None,
     *,
     on_done: Callable[[str], None] = lambda _: None,
 ) -> Kept:
@@ -115,7 +115,7 @@ def check_promise(
         prepared: store with healthy cases; those that the model was trained on are left out by content.
         other: store of another scanner: tested with calibrations of `prepared`, then with its own, as
             `sanum calibrate --site` would.
-        out: folder for `promise.json`, `promise.svg` and the scores, which are not computed twice.
+        out: folder for `guarantee.json`, `guarantee.svg` and the scores, which are not computed twice.
         options: how.
         on_done: called after each case.
 
@@ -124,7 +124,7 @@ def check_promise(
         CohortError: no held-out healthy case.
         ConfigError: an unknown kind, or a size or severity out of range.
     """
-    how = options or PromiseOptions()
+    how = options or GuaranteeOptions()
     model = load(model_path)
     stores = {folder: Store.open(folder) for folder in dict.fromkeys([prepared, other or prepared])}
     rows = {folder: held_out(model, store) for folder, store in stores.items()}
@@ -165,7 +165,7 @@ def _tested(
     store: Path,
     source: Path,
     level: float,
-    how: PromiseOptions,
+    how: GuaranteeOptions,
 ) -> Tested:
     figures = resplit(
         pools[source],
@@ -178,18 +178,18 @@ def _tested(
     return Tested(named[store], named[source], figures)
 
 
-def _calibrating(count: int, how: PromiseOptions) -> int:
+def _calibrating(count: int, how: GuaranteeOptions) -> int:
     if how.calibration is not None:
         return how.calibration
     return max(count // 2, subjects_needed(min(how.levels)))
 
 
-def _check_count(folder: Path, count: int, how: PromiseOptions) -> None:
+def _check_count(folder: Path, count: int, how: GuaranteeOptions) -> None:
     """Refuse before hours of scoring what could not be tested afterwards."""
     needed = _calibrating(count, how)
     for level in how.levels:
-        if not promise(needed, level).kept:
-            raise CalibrationError(f"{folder}: {promise(needed, level).sentence()}")
+        if not guarantee(needed, level).kept:
+            raise CalibrationError(f"{folder}: {guarantee(needed, level).sentence()}")
     if needed >= count:
         raise CalibrationError(
             f"{folder}: {count} held-out healthy subjects; {needed} to calibrate on leave none to test. Prepare more, "
@@ -203,7 +203,7 @@ def _scored(
     store: Store,
     rows: Sequence[ManifestRow],
     out: Path | None,
-    how: PromiseOptions,
+    how: GuaranteeOptions,
     on_done: Callable[[str], None],
 ) -> HeldOut:
     """Scores of every held-out healthy subject; those that an earlier run left in `out` are taken."""
@@ -244,7 +244,7 @@ class _Job:
     model_path: Path
     store: Path
     case: str
-    how: PromiseOptions
+    how: GuaranteeOptions
 
 
 def _score_one(job: _Job) -> dict[str, float]:
@@ -266,7 +266,7 @@ def _loaded(path: Path) -> Model:
     return load(path)
 
 
-def _key(model: Model, store: Store, how: PromiseOptions) -> str:
+def _key(model: Model, store: Store, how: GuaranteeOptions) -> str:
     """Names the scores by all that they depend on."""
     parts = {
         "state": model.detector.state_sha256(),
@@ -296,7 +296,7 @@ def _read(table: Path) -> dict[str, dict[str, float]]:
 def _write(result: Kept, out: Path) -> None:
     from sanum.report.curves import alarms_figure
 
-    write_json(out / "promise.json", plain(result))
+    write_json(out / "guarantee.json", plain(result))
     drawn: Sequence[tuple[str, Sequence[float], float]] = [
         (
             f"{one.store}, calibrated on {one.calibrated_on}, level {one.figures.level:g}",
@@ -305,5 +305,5 @@ def _write(result: Kept, out: Path) -> None:
         )
         for one in result.tested
     ]
-    with atomic_path(out / "promise.svg") as partial:
+    with atomic_path(out / "guarantee.svg") as partial:
         partial.write_bytes(alarms_figure(drawn))

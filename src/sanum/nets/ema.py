@@ -14,7 +14,7 @@ EARLY = 10.0
 """Steps after which the average begins to reach far back: a first weak average forgets its random start."""
 
 
-class Averaged(nn.Module, Generic[Net]):
+class EMA(nn.Module, Generic[Net]):
     """Trains `live`, answers by `steady`: in evaluation mode the averaged weights speak.
 
     Both lie in the state, so a checkpoint holds them, and `steps` counts the training steps taken.
@@ -37,14 +37,14 @@ class Averaged(nn.Module, Generic[Net]):
         """Answer by the live network in training, by the averaged one in evaluation."""
         return self.live(*inputs) if self.training else self.steady(*inputs)
 
-    def train(self, mode: bool = True) -> Averaged[Net]:
+    def train(self, mode: bool = True) -> EMA[Net]:
         """Switch the mode; the averaged network stays in evaluation."""
         super().train(mode)
         self.steady.eval()
         return self
 
     @torch.no_grad()
-    def follow(self) -> None:
+    def update(self) -> None:
         """Count a step and let the average follow the live weights; statistics of normalisation are copied."""
         steps = float(self.steps)
         keep = min(self.decay, (steps + 1.0) / (steps + EARLY))

@@ -1,4 +1,4 @@
-"""`sanum promise`: whether the false-alarm rate is kept on held-out healthy scans, and what it is worth."""
+"""`sanum guarantee`: whether the false-alarm rate is kept on held-out healthy scans, and what it is worth."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def run(
         typer.Option(help="Store of another scanner: tested before and after calibrating on its own scans."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for promise.json, promise.svg and the scores.")
+        Path | None, typer.Option(help="Folder for guarantee.json, guarantee.svg and the scores.")
     ] = None,
     resplits: Annotated[int, typer.Option(help="Random re-splits into calibration and test.")] = 200,
     calibration: Annotated[
@@ -36,18 +36,18 @@ def run(
     seed: Annotated[int, typer.Option(help="Seed of re-splits, shapes and places.")] = 0,
     workers: Annotated[int | None, typer.Option(help="Processes that score; one a core by default.")] = None,
 ) -> None:
-    """Test the promise: false alarms over re-splits of held-out healthy scans, sensitivity beside them."""
+    """Test the guarantee: false alarms over re-splits of held-out healthy scans, sensitivity beside them."""
     from dataclasses import replace
 
     from sanum.cli.terminal import progress
-    from sanum.workflow.promise import PromiseOptions, check_promise
+    from sanum.workflow.guarantee import GuaranteeOptions, check_guarantee
 
-    how = PromiseOptions(
+    how = GuaranteeOptions(
         splits=resplits, calibration=calibration, size=size, severity=severity, seed=seed, workers=workers
     )
     how = replace(how, levels=tuple(level)) if level else how
     how = replace(how, kinds=tuple(kind)) if kind else how
     with progress("scoring", None) as advance:
-        result = check_promise(model, prepared, other, out, how, on_done=advance)
+        result = check_guarantee(model, prepared, other, out, how, on_done=advance)
     for line in result.lines():
         print(line)

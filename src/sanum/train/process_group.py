@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Crew:
+class ProcessGroup:
     """The processes of one training; alone by default.
 
     Each takes a part of every batch and the gradients are averaged, so the steps are those that one process
     would take, but for rounding, for what is drawn at random, and for batch statistics.
 
     Attributes:
-        rank: number of this process; the one with 0 leads: it alone reports and writes.
+        rank: number of this process; the one with 0 is the main process: it alone reports and writes.
         size: number of processes.
     """
 
@@ -31,7 +31,7 @@ class Crew:
     size: int = 1
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this process reports and writes."""
         return self.rank == 0
 
@@ -78,7 +78,7 @@ class Crew:
 
 
 @contextlib.contextmanager
-def crew(device: str = "auto") -> Iterator[Crew]:
+def process_group(device: str = "auto") -> Iterator[ProcessGroup]:
     """Join the processes that torchrun started; alone where it did not start this one.
 
     Args:
@@ -86,7 +86,7 @@ def crew(device: str = "auto") -> Iterator[Crew]:
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
-        yield Crew()
+        yield ProcessGroup()
         return
     import torch
 
@@ -95,6 +95,6 @@ def crew(device: str = "auto") -> Iterator[Crew]:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     torch.distributed.init_process_group("nccl" if gpu else "gloo")
     try:
-        yield Crew(int(os.environ["RANK"]), size)
+        yield ProcessGroup(int(os.environ["RANK"]), size)
     finally:
         torch.distributed.destroy_process_group()

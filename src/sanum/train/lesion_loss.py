@@ -9,16 +9,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sanum.nets.averaged import Averaged
-from sanum.synthesis.draws import Draws
-from sanum.synthesis.healthy import (
-    Variety,
+from sanum.nets.ema import EMA
+from sanum.synthesis.augmentation import (
+    Augmentation,
     aged,
     imaged,
     moved,
     of_another_sequence,
     recontrasted,
 )
+from sanum.synthesis.draws import Draws
 from sanum.synthesis.plant import Mixture, plant_mixture
 
 VALIDATION_SEED = 20
@@ -29,26 +29,26 @@ OVERLAP_WEIGHT, RESTORE_WEIGHT = 0.5, 3.0
 
 
 @dataclass(frozen=True)
-class LessonPlan:
+class LesionPlan:
     """What is taught.
 
     Attributes:
         lesions: what is planted.
-        healthy: how healthy scans are varied.
+        augmentation: how healthy scans are varied.
         context: slices that the network sees on each side of its target.
         easy_steps: steps over which lesions pass from glaring and large to hardly visible and small.
         channel_dropout: chance that a channel is missing from a window, never all of them.
     """
 
     lesions: Mixture
-    healthy: Variety
+    augmentation: Augmentation
     context: int
     easy_steps: int
     channel_dropout: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
-class Exercise:
+class LesionBatch:
     """One batch to learn from.
 
     Attributes:
@@ -65,61 +65,61 @@ class Exercise:
 
 
 @torch.no_grad()
-def set_exercise(stacks: Tensor, plan: LessonPlan, mixture: Mixture, draws: Draws) -> Exercise:
-    """Make an exercise of healthy stacks (N, C, K, I, J), K > 2·context; every inner slice is a target."""
-    whole = set_whole(stacks, plan, mixture, draws)
+def make_batch(stacks: Tensor, plan: LesionPlan, mixture: Mixture, draws: Draws) -> LesionBatch:
+    """Make a batch of healthy stacks (N, C, K, I, J), K > 2·context; every inner slice is a target."""
+    whole = make_whole_batch(stacks, plan, mixture, draws)
     windows = whole.windows.unfold(2, 2 * plan.context + 1, 1).movedim(-1, 3)
     targets = slice(plan.context, stacks.shape[2] - plan.context)
-    return Exercise(
+    return LesionBatch(
         without_channels(windows.transpose(1, 2).flatten(0, 1), plan.channel_dropout, draws),
         *(_slices(part[:, :, targets]) for part in (whole.lesion, whole.restored, whole.brain)),
     )
 
 
 @torch.no_grad()
-def set_whole(stacks: Tensor, plan: LessonPlan, mixture: Mixture, draws: Draws) -> Exercise:
-    """Make an exercise whose windows are whole stacks (N, C, K, I, J); its other parts have K as well."""
-    healthy, brain = moved(stacks, brain_of(stacks), plan.healthy, draws)
-    healthy = aged(healthy, brain, plan.healthy, draws)
-    healthy = of_another_sequence(healthy, plan.healthy, draws)
+def make_whole_batch(stacks: Tensor, plan: LesionPlan, mixture: Mixture, draws: Draws) -> LesionBatch:
+    """Make a batch whose windows are whole stacks (N, C, K, I, J); its other parts have K as well."""
+    healthy, brain = moved(stacks, brain_of(stacks), plan.augmentation, draws)
+    healthy = aged(healthy, brain, plan.augmentation, draws)
+    healthy = of_another_sequence(healthy, plan.augmentation, draws)
     diseased, lesion = plant_mixture(healthy, brain, mixture, draws)
     channels = healthy.shape[1]
-    both = recontrasted(torch.cat([diseased, healthy], dim=1), plan.healthy, draws)
-    scanned, restored = imaged(both[:, :channels], both[:, channels:], brain, plan.healthy, draws)
-    return Exercise(scanned, lesion, restored, brain)
+    both = recontrasted(torch.cat([diseased, healthy], dim=1), plan.augmentation, draws)
+    scanned, restored = imaged(both[:, :channels], both[:, channels:], brain, plan.augmentation, draws)
+    return LesionBatch(scanned, lesion, restored, brain)
 
 
-ExerciseMaker = Callable[[Tensor, LessonPlan, Mixture, Draws], Exercise]
+BatchMaker = Callable[[Tensor, LesionPlan, Mixture, Draws], LesionBatch]
 
 
-class Lesson:
+class LesionLoss:
     """The loss of a training: cross-entropy and overlap of the lesion, and error of the restored slice.
 
     In evaluation it gives 1 − average precision on a fixed set of synthetic lesions instead.
 
     Args:
         plan: what is taught.
-        make: makes an exercise of healthy stacks; `set_exercise` for networks that see windows of slices.
+        make: makes a batch of healthy stacks; `make_batch` for networks that see windows of slices.
     """
 
-    def __init__(self, plan: LessonPlan, make: ExerciseMaker = set_exercise) -> None:
+    def __init__(self, plan: LesionPlan, make: BatchMaker = make_batch) -> None:
         self.plan = plan
         self._make = make
 
     def __call__(self, net: nn.Module, stacks: Tensor) -> Tensor:
-        """Teach, or examine, on healthy stacks (N, C, K, I, J). `net` is an `Averaged` restorer."""
-        assert isinstance(net, Averaged)
+        """Teach, or examine, on healthy stacks (N, C, K, I, J). `net` is an `EMA` restorer."""
+        assert isinstance(net, EMA)
         if not net.training:
-            exercise = self._exercise(stacks, self.plan.lesions, Draws(VALIDATION_SEED, stacks.device))
-            log_odds, _ = net(exercise.windows)
-            return 1.0 - average_precision(log_odds, exercise.lesion, exercise.brain)
-        net.follow()
+            batch = self._batch(stacks, self.plan.lesions, Draws(VALIDATION_SEED, stacks.device))
+            log_odds, _ = net(batch.windows)
+            return 1.0 - average_precision(log_odds, batch.lesion, batch.brain)
+        net.update()
         mixture = self.mixture(int(net.steps))
-        exercise = self._exercise(stacks, mixture, Draws(None, stacks.device))
-        log_odds, restored = net(exercise.windows)
-        return lesson_loss(log_odds, restored, exercise)
+        batch = self._batch(stacks, mixture, Draws(None, stacks.device))
+        log_odds, restored = net(batch.windows)
+        return lesion_loss(log_odds, restored, batch)
 
-    def _exercise(self, stacks: Tensor, mixture: Mixture, draws: Draws) -> Exercise:
+    def _batch(self, stacks: Tensor, mixture: Mixture, draws: Draws) -> LesionBatch:
         """Synthesis needs float32: bfloat16 can't tell neighbouring voxels' positions apart."""
         with torch.autocast(stacks.device.type, enabled=False):
             return self._make(stacks, self.plan, mixture, draws)
@@ -144,17 +144,17 @@ def without_channels(windows: Tensor, chance: float, draws: Draws) -> Tensor:
     return windows.masked_fill(missing[:, :, None, None, None], 0.0)
 
 
-def lesson_loss(log_odds: Tensor, restored: Tensor, exercise: Exercise) -> Tensor:
+def lesion_loss(log_odds: Tensor, restored: Tensor, batch: LesionBatch) -> Tensor:
     """Mean over the brain of the cross-entropy, + soft Dice loss (Milletari et al. 2016) of the slices with a
     lesion, + squared error of the restored slice."""
-    lesion, brain = exercise.lesion, exercise.brain
+    lesion, brain = batch.lesion, batch.brain
     size = brain.sum().clamp_min(1.0)
     entropy = functional.binary_cross_entropy_with_logits(log_odds, lesion, reduction="none")
     chance = log_odds.sigmoid() * brain
     hit, total = (chance * lesion).flatten(1).sum(1), (chance + lesion).flatten(1).sum(1)
     ill = (lesion.flatten(1).sum(1) > 0).float()
     overlap = ((1.0 - (2.0 * hit + 1.0) / (total + 1.0)) * ill).sum() / ill.sum().clamp_min(1.0)
-    error = ((restored - exercise.restored).square().mean(1, keepdim=True) * brain).sum() / size
+    error = ((restored - batch.restored).square().mean(1, keepdim=True) * brain).sum() / size
     return (entropy * brain).sum() / size + OVERLAP_WEIGHT * overlap + RESTORE_WEIGHT * error
 
 

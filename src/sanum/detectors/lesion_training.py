@@ -9,10 +9,10 @@ from torch import nn
 
 from sanum.core.records import Prepared
 from sanum.detectors.slicewise import Teaching, teach
-from sanum.nets.averaged import Averaged
+from sanum.nets.ema import EMA
 from sanum.train.checkpoint import round_to_half
 from sanum.train.history import History
-from sanum.train.lesson import Lesson
+from sanum.train.lesion_loss import LesionLoss
 from sanum.train.run import Run
 
 FINAL_RATE = 0.01
@@ -21,19 +21,19 @@ FINAL_RATE = 0.01
 WEIGHT_DECAY = 0.01
 """Of AdamW; see `sanum.train.loop.Schedule`."""
 
-STEEPEST = 1.0
+MAX_GRAD_NORM = 1.0
 """Norm to which a longer gradient is shortened: some batches hold glaring lesions, some none."""
 
 Net = TypeVar("Net", bound=nn.Module)
 
 
-def teach_lesions(
+def train_on_lesions(
     make: Callable[[], Net],
-    lesson: Lesson,
+    loss: LesionLoss,
     cases: Sequence[Prepared],
     settings: Teaching,
     *,
-    average: float,
+    ema_decay: float,
     depth: int,
     seed: int,
     run: Run | None,
@@ -42,17 +42,17 @@ def teach_lesions(
 
     Args:
         make: gives the network with random weights.
-        lesson: what is taught and examined.
+        loss: what is taught and examined.
         cases: healthy ones.
         settings: how long and how fast.
-        average: decay of the running average of the weights.
+        ema_decay: decay of the running average of the weights.
         depth: as in `sanum.train.loop.Schedule`.
-        seed: of weights, order and all that the lesson draws.
+        seed: of weights, order and all that the loss draws.
         run: conduct of the training.
     """
-    pupil, history = teach(
-        lambda: Averaged(make(), average),
-        lesson,
+    ema, history = teach(
+        lambda: EMA(make(), ema_decay),
+        loss,
         cases,
         settings,
         seed=seed,
@@ -61,8 +61,8 @@ def teach_lesions(
         keep="best",
         final_rate=FINAL_RATE,
         weight_decay=WEIGHT_DECAY,
-        steepest=STEEPEST,
+        max_grad_norm=MAX_GRAD_NORM,
     )
-    net = pupil.result()
+    net = ema.result()
     round_to_half(net)
     return net, history

@@ -3,11 +3,11 @@
 import numpy as np
 import torch
 
+from sanum.synthesis.augmentation import Augmentation, aged, imaged, moved, recontrasted
 from sanum.synthesis.draws import Draws
-from sanum.synthesis.healthy import Variety, aged, imaged, moved, recontrasted
 from tests.phantoms import prepared_case
 
-STILL = Variety(0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+STILL = Augmentation(0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
 def stacks(count=6):
@@ -29,29 +29,29 @@ def test_strength_zero_changes_no_more_than_the_mirror():
 def test_pose_moves_all_slices_of_a_stack_alike():
     healthy, brain = stacks()
     flat = healthy[:, :, :1].expand(-1, -1, 3, -1, -1)
-    turned, _ = moved(flat, brain[:, :, :1].expand(-1, -1, 3, -1, -1), Variety(), Draws(1))
+    turned, _ = moved(flat, brain[:, :, :1].expand(-1, -1, 3, -1, -1), Augmentation(), Draws(1))
     assert torch.allclose(turned[:, :, 0], turned[:, :, 2], atol=1e-6)
 
 
 def test_age_widens_fluid_and_leaves_tissue_far_from_it():
     scan = torch.full((4, 1, 1, 48, 48), 0.7)
     scan[..., 20:28, 20:28] = 0.1
-    old = aged(scan, torch.ones(4, 1, 1, 48, 48), Variety(ageing=1.0), Draws(0))
+    old = aged(scan, torch.ones(4, 1, 1, 48, 48), Augmentation(atrophy=1.0), Draws(0))
     assert ((old < 0.4).sum() > 1.2 * (scan < 0.4).sum()).item()
     assert torch.equal(old[..., :10, :10], scan[..., :10, :10])
 
 
 def test_contrast_stays_monotone():
     ramp = torch.linspace(0, 1, 101).view(1, 1, 1, 1, 101).expand(20, -1, -1, -1, -1)
-    mapped = recontrasted(ramp, Variety(contrast=0.3), Draws(0))
+    mapped = recontrasted(ramp, Augmentation(contrast=0.3), Draws(0))
     assert torch.all(mapped.diff(dim=-1) >= -1e-6)
     assert mapped.std(dim=0).max() > 0.05
 
 
-def test_scan_and_restored_twin_differ_by_noise_alone():
+def test_scan_and_restored_reconstruction_differ_by_noise_alone():
     healthy, brain = stacks()
-    noisy, clean = imaged(healthy, healthy, brain, Variety(noise=0.1), Draws(0))
+    noisy, clean = imaged(healthy, healthy, brain, Augmentation(noise=0.1), Draws(0))
     assert 0.0 < (noisy - clean).abs().mean() < 0.1
-    same, twin = imaged(healthy, healthy, brain, Variety(noise=0.0), Draws(0))
-    assert torch.allclose(same, twin)
+    same, reconstruction = imaged(healthy, healthy, brain, Augmentation(noise=0.0), Draws(0))
+    assert torch.allclose(same, reconstruction)
     assert not noisy[brain.expand_as(noisy) == 0].any()

@@ -1,18 +1,25 @@
-"""What a restoring network is taught with: exercises that fit together, an honest mark, an easy start."""
+"""What a restoring network is taught with: batches that fit together, an honest mark, an easy start."""
 
 import numpy as np
 import pytest
 import torch
 
-from sanum.nets.averaged import Averaged
+from sanum.nets.ema import EMA
 from sanum.nets.restorer import Restorer, RestorerConfig
+from sanum.synthesis.augmentation import Augmentation
 from sanum.synthesis.draws import Draws
-from sanum.synthesis.healthy import Variety
 from sanum.synthesis.plant import Mixture
-from sanum.train.lesson import Lesson, LessonPlan, average_precision, brain_of, set_exercise, without_channels
+from sanum.train.lesion_loss import (
+    LesionLoss,
+    LesionPlan,
+    average_precision,
+    brain_of,
+    make_batch,
+    without_channels,
+)
 from tests.phantoms import prepared_case
 
-STILL = Variety(0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+STILL = Augmentation(0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
 def stacks(count=4, depth=7):
@@ -22,8 +29,8 @@ def stacks(count=4, depth=7):
 
 def test_windows_targets_and_marks_belong_together():
     """Outside the lesion the middle slice of a window is the restored slice, but for noise and clipping."""
-    plan = LessonPlan(Mixture(healthy=0.0, smallest=0.05, largest=0.1), STILL, context=2, easy_steps=0)
-    made = set_exercise(stacks(), plan, plan.lesions, Draws(0))
+    plan = LesionPlan(Mixture(healthy=0.0, smallest=0.05, largest=0.1), STILL, context=2, easy_steps=0)
+    made = make_batch(stacks(), plan, plan.lesions, Draws(0))
     assert made.windows.shape == (12, 1, 5, 48, 40)
     assert made.lesion.shape == made.brain.shape == made.restored.shape == (12, 1, 48, 40)
     difference = (made.windows[:, :, 2] - made.restored).abs() * made.brain
@@ -48,22 +55,22 @@ def test_brain_is_filled_but_not_grown():
 
 def test_the_examination_is_the_same_each_time_and_training_is_not():
     torch.manual_seed(0)
-    pupil = Averaged(Restorer(RestorerConfig(1, widths=(4, 8))), 0.9)
-    lesson = Lesson(LessonPlan(Mixture(healthy=0.0), Variety(), context=0, easy_steps=0))
+    ema = EMA(Restorer(RestorerConfig(1, widths=(4, 8))), 0.9)
+    loss = LesionLoss(LesionPlan(Mixture(healthy=0.0), Augmentation(), context=0, easy_steps=0))
     healthy = stacks(depth=1)
-    marks = [float(lesson(pupil.eval(), healthy)) for _ in range(2)]
+    marks = [float(loss(ema.eval(), healthy)) for _ in range(2)]
     assert marks[0] == marks[1]
-    losses = [float(lesson(pupil.train(), healthy).detach()) for _ in range(2)]
+    losses = [float(loss(ema.train(), healthy).detach()) for _ in range(2)]
     assert losses[0] != losses[1]
-    assert int(pupil.steps) == 2
+    assert int(ema.steps) == 2
 
 
-def test_lessons_begin_with_glaring_lesions():
-    lesson = Lesson(LessonPlan(Mixture(healthy=0.4), Variety(), context=0, easy_steps=100))
-    first, middle, last = (lesson.mixture(steps) for steps in (0, 50, 1000))
+def test_training_begins_with_glaring_lesions():
+    loss = LesionLoss(LesionPlan(Mixture(healthy=0.4), Augmentation(), context=0, easy_steps=100))
+    first, middle, last = (loss.mixture(steps) for steps in (0, 50, 1000))
     assert (first.healthy, first.mildest) == (0.0, 0.6)
     assert first.smallest > middle.smallest > last.smallest
-    assert last == lesson.plan.lesions
+    assert last == loss.plan.lesions
 
 
 def test_channels_go_missing_by_chance_and_never_all_of_them():

@@ -18,7 +18,7 @@ from sanum.nets.cross_modal import CrossModal
 from sanum.nets.pixel_features import BLOCK, pixel_features
 from sanum.synthesis.draws import Draws
 from sanum.train.data import Slices
-from sanum.train.pair_lesson import PairExercise, PairPlan, set_pair_exercise
+from sanum.train.pair_loss import PairBatch, PairPlan, make_pair_batch
 
 MISPAIRED = "mispaired"
 """Name of the answer that is about the pair."""
@@ -37,7 +37,7 @@ Truth = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class JudgeSettings:
+class ClassifierSettings:
     """How the judge is taught.
 
     Attributes:
@@ -55,7 +55,7 @@ class JudgeSettings:
 
 
 @dataclass(frozen=True, eq=False)
-class PairJudge:
+class PairClassifier:
     """Log-odds of a fault at each pixel, for cases with all modalities and with one only.
 
     Attributes:
@@ -71,7 +71,7 @@ class PairJudge:
         cases: Sequence[Prepared],
         modalities: tuple[str, ...],
         plan: PairPlan,
-        how: JudgeSettings,
+        how: ClassifierSettings,
         *,
         seed: int,
     ) -> Self:
@@ -82,10 +82,10 @@ class PairJudge:
             answers = [name for name in modalities if mode in ("", name)]
             if not mode and len(modalities) > 1:
                 answers.append(MISPAIRED)
-            lesson = _Lesson(net, cases, modalities, mode, plan, how)
-            features, truths = lesson.samples(seed + 2 * number)
+            sampler = _Sampler(net, cases, modalities, mode, plan, how)
+            features, truths = sampler.samples(seed + 2 * number)
             if not mode:
-                features, truths = _and_hard_ones(lesson, features, truths, seed)
+                features, truths = _and_hard_ones(sampler, features, truths, seed)
             trees[mode] = {
                 name: Boosted.fit(features[name], truths[name], how.boost, seed=seed) for name in answers
             }
@@ -138,7 +138,7 @@ def features_of(net: CrossModal, images: Tensor, present: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, eq=False)
-class _Lesson:
+class _Sampler:
     """Where the samples of one mode come from."""
 
     net: CrossModal
@@ -146,7 +146,7 @@ class _Lesson:
     modalities: tuple[str, ...]
     mode: str
     plan: PairPlan
-    how: JudgeSettings
+    how: ClassifierSettings
 
     def samples(
         self, seed: int, judge: Mapping[str, Boosted] | None = None
@@ -154,10 +154,10 @@ class _Lesson:
         """Features and truth of sampled pixels by answer; with a judge, also the sound ones it is most wrong about."""
         rng = np.random.default_rng(seed)
         found: dict[str, list[tuple[NDArray[np.float32], bool]]] = {}
-        for exercise in self._exercises(seed):
-            features = features_of(self.net, exercise.spoilt, exercise.present).permute(0, 2, 3, 1).numpy()
-            brain, faults = (_coarse(part) for part in (exercise.brain, exercise.at_odds))
-            for n, wrong in enumerate(exercise.mispaired.tolist()):
+        for batch in self._batches(seed):
+            features = features_of(self.net, batch.spoilt, batch.present).permute(0, 2, 3, 1).numpy()
+            brain, faults = (_coarse(part) for part in (batch.brain, batch.at_odds))
+            for n, wrong in enumerate(batch.mispaired.tolist()):
                 inside = brain[n, 0]
                 found.setdefault(MISPAIRED, []).append((_some(features[n][inside], FAULTY, rng), wrong > 0.5))
                 for channel, name in enumerate(self.modalities):
@@ -179,30 +179,28 @@ class _Lesson:
             },
         )
 
-    def _exercises(self, seed: int) -> Iterator[PairExercise]:
+    def _batches(self, seed: int) -> Iterator[PairBatch]:
         """Spoilt pairs; in the mode of one modality the others are blacked out, and no pair is mispaired."""
         mode = self.mode
         faults = replace(self.plan.faults, missing=0.0, foreign=0.0 if mode else self.plan.faults.foreign)
         slices, draws = Slices.of(self.cases), Draws(seed)
         for number in range(self.how.rounds):
             for images in slices.shuffled(self.how.batch, seed, number):
-                exercise = set_pair_exercise(torch.from_numpy(images), self.plan, faults, draws)
+                batch = make_pair_batch(torch.from_numpy(images), self.plan, faults, draws)
                 if mode:
                     only = torch.tensor([float(name == mode) for name in self.modalities])
-                    shown = exercise.spoilt * only[:, None, None]
-                    exercise = replace(
-                        exercise, spoilt=shown, present=only.expand_as(exercise.present).clone()
-                    )
-                yield exercise
+                    shown = batch.spoilt * only[:, None, None]
+                    batch = replace(batch, spoilt=shown, present=only.expand_as(batch.present).clone())
+                yield batch
 
 
 def _and_hard_ones(
-    lesson: _Lesson, features: dict[str, Samples], truths: dict[str, Truth], seed: int
+    sampler: _Sampler, features: dict[str, Samples], truths: dict[str, Truth], seed: int
 ) -> tuple[dict[str, Samples], dict[str, Truth]]:
     """The samples, and as many again with the sound ones that a quickly taught judge takes most for faulty."""
-    quick = replace(lesson.how.boost, trees=max(1, lesson.how.boost.trees // QUICKER))
-    first = {name: Boosted.fit(features[name], truths[name], quick, seed=seed) for name in lesson.modalities}
-    more, told = lesson.samples(seed + 1, first)
+    quick = replace(sampler.how.boost, trees=max(1, sampler.how.boost.trees // QUICKER))
+    first = {name: Boosted.fit(features[name], truths[name], quick, seed=seed) for name in sampler.modalities}
+    more, told = sampler.samples(seed + 1, first)
     return (
         {name: np.concatenate([one, more[name]]) for name, one in features.items()},
         {name: np.concatenate([one, told[name]]) for name, one in truths.items()},
