@@ -18,8 +18,8 @@ def test_scopes(service, scan):
     client = service.client()
     for address in ("/v1/cases", "/v1/models", "/metrics"):
         check_problem(client.get(address), 401, "Authorization: Bearer")
-        check_problem(client.get(address, headers=bearer(secrets["submit"])), 403, "scopes")
         assert client.get(address, headers=bearer(secrets["read"])).status_code == 200
+    check_problem(client.get("/metrics", headers=bearer(secrets["submit"])), 403, "scopes")
     check_problem(client.post("/v1/cases", data=form(scan), headers=bearer(secrets["read"])), 403, "scopes")
     sent = client.post("/v1/cases", data=form(scan), headers=bearer(secrets["submit"]))
     assert sent.status_code == 202
@@ -29,6 +29,32 @@ def test_scopes(service, scan):
     revoke_token(service.engine, "read")
     check_problem(client.get("/v1/cases", headers=bearer(secrets["read"])), 401, "valid")
     assert client.get("/healthz").status_code == 200
+
+
+def test_who_sees_whose_cases(service, scan):
+    """A submitter follows its own cases; what a token may not see is not there for it."""
+    scopes = {"one": "submit", "two": "submit", "ward": "read:one", "all": "read"}
+    who = {name: bearer(make_token(service.engine, name, [scope])) for name, scope in scopes.items()}
+    client = service.client()
+    sent = {
+        name: client.post("/v1/cases", data=form(scan), headers=who[name]).get_json()["id"]
+        for name in ("one", "two")
+    }
+    for name, visible in {"one": ["one"], "two": ["two"], "ward": ["one"], "all": ["two", "one"]}.items():
+        listed = client.get("/v1/cases", headers=who[name]).get_json()["cases"]
+        assert [case["id"] for case in listed] == [sent[sender] for sender in visible]
+        for sender, case in sent.items():
+            answers = [
+                client.get(f"/v1/cases/{case}{part}", headers=who[name])
+                for part in ("", "/detection.json", "/events")[: 2 if sender in visible else 3]
+            ]
+            if sender in visible:
+                assert answers[0].get_json()["id"] == case
+                check_problem(answers[1], 404, "the case is queued")
+            else:
+                for answer in answers:
+                    check_problem(answer, 404, "No case has this id")
+    assert client.get("/v1/models", headers=who["one"]).status_code == 200
 
 
 def test_beyond_loopback_nothing_is_open_without_tokens(tmp_path):

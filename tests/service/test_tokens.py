@@ -23,8 +23,22 @@ def test_the_secret_is_kept_nowhere(engine, tmp_path):
 
 
 def test_admin_implies_the_other_scopes_and_read_does_not_submit(engine):
-    assert principal_of(engine, make_token(engine, "boss", ["admin"])).scopes == {"admin", "read", "submit"}
-    assert principal_of(engine, make_token(engine, "eye", ["read"])).scopes == {"read"}
+    boss = principal_of(engine, make_token(engine, "boss", ["admin"]))
+    assert (boss.scopes, boss.submitters) == ({"admin", "read", "submit", "see"}, None)
+    assert principal_of(engine, make_token(engine, "eye", ["read"])).scopes == {"read", "see"}
+
+
+def test_a_token_sees_its_own_cases_those_of_whom_it_is_bound_to_or_all(engine):
+    assert principal_of(engine, make_token(engine, "gateway", ["submit"])).submitters == {"gateway"}
+    assert principal_of(engine, make_token(engine, "eye", ["read"])).submitters is None
+    bound = principal_of(engine, make_token(engine, "ward", ["read:gateway", "read:local", "submit"]))
+    assert bound.submitters == {"ward", "gateway", "local"}
+    assert bound.scopes == {"submit", "see"}, "figures are of all cases, so they are not for a bound token"
+    assert principal_of(engine, make_token(engine, "both", ["read:gateway", "read"])).submitters is None
+    with pytest.raises(
+        ConfigError, match="scope read:gatewya: there is no token of this name; did you mean 'gateway'"
+    ):
+        make_token(engine, "w", ["read:gatewya"])
 
 
 def test_a_revoked_token_opens_nothing_and_its_name_stays_taken(engine):

@@ -23,7 +23,13 @@ Name = Annotated[str, typer.Argument(help="Whose token it is; the audit log uses
 @app.command()
 def make(
     name: Name,
-    scope: Annotated[list[str], typer.Option(help="submit, read or admin; may be repeated.")],
+    scope: Annotated[
+        list[str],
+        typer.Option(
+            help="submit (sends, sees its own cases), read (sees all cases), read:NAME (sees those that token NAME sent) "
+            "or admin; may be repeated."
+        ),
+    ],
     data: Data = DATA,
     database: Database = None,
 ) -> None:

@@ -78,11 +78,12 @@ class Case:
 
 @dataclass(frozen=True)
 class CaseFilter:
-    """Which cases a listing shows: None for any."""
+    """Which cases a listing shows: None for any; `submitters` are the tokens that sent them."""
 
     status: str | None = None
     decision: str | None = None
     model: str | None = None
+    submitters: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,8 @@ def list_page(engine: Engine, wanted: CaseFilter, *, limit: int, after: str | No
     ):
         if value is not None:
             query = query.where(column == value)
+    if wanted.submitters is not None:
+        query = query.where(cases.c.submitter.in_(sorted(wanted.submitters)))
     if after is not None:
         created, case = _place(after)
         query = query.where(

@@ -20,6 +20,7 @@ from sanum.service.models import choose, modalities
 from sanum.service.openapi import file_answer
 from sanum.service.parts import Parts
 from sanum.service.problems import RequestError
+from sanum.service.tokens import SEE
 
 _CASE_ID = re.compile(r"[0-9a-f]{32}")
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
@@ -52,7 +53,7 @@ def _add_submission(app: APIFlask, parts: Parts) -> None:
         return _out(parts, case), 202, headers
 
     @app.get("/v1/cases/<case_id>")
-    @parts.access.requires(app, "read")
+    @parts.access.requires(app, SEE)
     @app.output(wire.CaseOut)
     @app.doc(tags=["cases"], summary="See a case", operation_id="get_case")
     def see(case_id: str) -> wire.CaseOut:
@@ -60,7 +61,7 @@ def _add_submission(app: APIFlask, parts: Parts) -> None:
         return _out(parts, _find(parts, case_id))
 
     @app.get("/v1/cases/<case_id>/events")
-    @parts.access.requires(app, "read")
+    @parts.access.requires(app, SEE)
     @app.doc(
         tags=["cases"],
         summary="Follow a case",
@@ -81,13 +82,13 @@ def _add_submission(app: APIFlask, parts: Parts) -> None:
 
 def _add_listing(app: APIFlask, parts: Parts) -> None:
     @app.get("/v1/cases")
-    @parts.access.requires(app, "read")
+    @parts.access.requires(app, SEE)
     @app.input(wire.ListQuery, location="query", arg_name="query")
     @app.output(wire.CasePage)
     @app.doc(tags=["cases"], summary="List cases", operation_id="list_cases")
     def listing(query: wire.ListQuery) -> wire.CasePage:
-        """Cases, newest first."""
-        wanted = CaseFilter(query.status, query.decision, query.model)
+        """Those that this token may see, newest first."""
+        wanted = CaseFilter(query.status, query.decision, query.model, parts.access.principal().submitters)
         try:
             page = cases.list_page(parts.engine, wanted, limit=query.limit, after=query.after)
         except ConfigError as error:
@@ -111,7 +112,7 @@ def _add_listing(app: APIFlask, parts: Parts) -> None:
 
 def _add_results(app: APIFlask, parts: Parts) -> None:
     @app.get("/v1/cases/<case_id>/<name>")
-    @parts.access.requires(app, "read")
+    @parts.access.requires(app, SEE)
     @app.doc(
         tags=["cases"],
         summary="Fetch a result",
@@ -189,7 +190,7 @@ def _idempotency_key() -> str | None:
 
 def _find(parts: Parts, case_id: str) -> Case:
     case = cases.get(parts.engine, case_id) if _CASE_ID.fullmatch(case_id) else None
-    if case is None:
+    if case is None or not parts.access.principal().may_see(case.submitter):
         raise RequestError(404, "no-case", "No case has this id; perhaps it was deleted.")
     return case
 

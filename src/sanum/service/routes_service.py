@@ -21,6 +21,7 @@ from sanum.service.models import ServedModel, choose, modalities
 from sanum.service.openapi import file_answer
 from sanum.service.parts import Parts
 from sanum.service.problems import RequestError
+from sanum.service.tokens import SEE
 
 LEAST_FREE_MB = 500.0
 """With less space left on the data folder's disk the service asks not to be sent anything."""
@@ -39,7 +40,7 @@ def add_service_routes(app: APIFlask, parts: Parts) -> None:
 
 def _add_state(app: APIFlask, parts: Parts) -> None:
     @app.get("/v1/models")
-    @parts.access.requires(app, "read")
+    @parts.access.requires(app, SEE)
     @app.output(wire.ModelList)
     @app.doc(tags=["service"], summary="List models", operation_id="list_models")
     def models() -> wire.ModelList:
@@ -47,7 +48,7 @@ def _add_state(app: APIFlask, parts: Parts) -> None:
         return wire.ModelList(models=[_model_out(name, model) for name, model in parts.models.items()])
 
     @app.get("/v1/model")
-    @parts.access.requires(app, "read")
+    @parts.access.requires(app, SEE)
     @app.input(wire.ModelQuery, location="query", arg_name="query")
     @app.doc(tags=["service"], summary="See a model's card", operation_id="get_model")
     def card(query: wire.ModelQuery) -> dict[str, object]:

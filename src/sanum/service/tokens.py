@@ -17,9 +17,15 @@ from sanum.core.errors import ConfigError
 from sanum.service.database import tokens
 
 SCOPES = ("submit", "read", "admin")
-"""`submit` sends cases and predictions, `read` sees cases and results, `admin` does both and deletes."""
+"""`submit` sends cases and predictions and sees the cases it sent, `read` sees every case of the service and its
+figures, `read:NAME` the cases that token NAME sent, `admin` does all and deletes."""
 
-IMPLIED = {"submit": {"submit"}, "read": {"read"}, "admin": set(SCOPES)}
+SEE = "see"
+"""What every scope implies, of the cases that the token may see."""
+
+BOUND = "read:"
+
+IMPLIED = {"submit": {"submit", SEE}, "read": {"read", SEE}, "admin": {*SCOPES, SEE}}
 
 PREFIX = "sanum_"
 """Lets scanners for leaked secrets recognise a token."""
@@ -29,13 +35,24 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 @dataclass(frozen=True)
 class Principal:
-    """Who asks: the token's name and what it may do."""
+    """Who asks.
+
+    Attributes:
+        name: of the token.
+        scopes: what it may do.
+        submitters: tokens whose cases it may see; None for any.
+    """
 
     name: str
     scopes: frozenset[str]
+    submitters: frozenset[str] | None = None
+
+    def may_see(self, submitter: str) -> bool:
+        """Whether the cases that a token sent are shown to this one."""
+        return self.submitters is None or submitter in self.submitters
 
 
-LOCAL = Principal("local", frozenset(SCOPES))
+LOCAL = Principal("local", frozenset(IMPLIED["admin"]))
 """Whoever asks over loopback while no token exists: the machine's own user."""
 
 
@@ -55,7 +72,7 @@ def make_token(engine: Engine, name: str, scopes: Sequence[str]) -> str:
     256 random bits need no slow hash: nobody can try them all.
 
     Raises:
-        ConfigError: a name that is taken or no name, or an unknown scope.
+        ConfigError: a name that is taken or no name, an unknown scope, or one bound to a token that does not exist.
     """
     if _NAME.fullmatch(name) is None or name == LOCAL.name:
         raise ConfigError(
@@ -64,7 +81,9 @@ def make_token(engine: Engine, name: str, scopes: Sequence[str]) -> str:
     if not scopes:
         raise ConfigError(f"token {name}: no scope; expected some of {', '.join(SCOPES)}")
     for scope in scopes:
-        if scope not in SCOPES:
+        if scope.startswith(BOUND):
+            _check_bound(engine, name, scope.removeprefix(BOUND))
+        elif scope not in SCOPES:
             raise ConfigError(f"token {name}: unknown scope {scope!r}; {did_you_mean(scope, SCOPES)}")
     secret = PREFIX + secrets.token_urlsafe(32)
     kept = {
@@ -128,7 +147,21 @@ def principal_of(engine: Engine, secret: str) -> Principal | None:
         row = connection.execute(query).one_or_none()
     if row is None:
         return None
-    return Principal(row.name, frozenset().union(*(IMPLIED[scope] for scope in row.scopes)))
+    return _principal(row.name, row.scopes)
+
+
+def _principal(name: str, scopes: Sequence[str]) -> Principal:
+    bound = {scope.removeprefix(BOUND) for scope in scopes if scope.startswith(BOUND)}
+    implied = frozenset({SEE}).union(*(IMPLIED[scope] for scope in scopes if not scope.startswith(BOUND)))
+    return Principal(name, implied, None if "read" in implied else frozenset({name, *bound}))
+
+
+def _check_bound(engine: Engine, name: str, submitter: str) -> None:
+    known = [LOCAL.name, *(token.name for token in list_tokens(engine))]
+    if submitter not in known:
+        raise ConfigError(
+            f"token {name}: scope {BOUND}{submitter}: there is no token of this name; {did_you_mean(submitter, known)}"
+        )
 
 
 def _hash(secret: str) -> str:
