@@ -23,9 +23,9 @@ from sanum.core.units import Volume
 from sanum.detectors.base import Detector
 from sanum.detectors.intensity import Config, Intensity
 from sanum.detectors.restore import sign_weight
-from sanum.evaluate.metrics import average_precision
-from sanum.evaluate.pixels import PixelCounts, average_precisions, choose_edges, count_pixels
-from sanum.evaluate.resample import case_weights, interval, weighted_mean
+from sanum.evaluation.metrics import average_precision
+from sanum.evaluation.pixels import PixelCounts, average_precisions, choose_edges, count_pixels
+from sanum.evaluation.resample import case_weights, interval, weighted_mean
 from sanum.model import load
 from sanum.prepare.store import Store
 

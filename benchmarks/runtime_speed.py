@@ -22,7 +22,7 @@ from sanum.core.config import from_dict
 from sanum.detectors.cae import Config, ConvolutionalAutoencoder
 from sanum.detectors.onnx_file import write_onnx
 from sanum.nets.folded import fold_upsampling
-from sanum.train.checkpoint import net_arrays
+from sanum.training.checkpoint import net_arrays
 
 BATCHES = (1, 4, 8)
 SIZE = 128

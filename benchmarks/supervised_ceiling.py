@@ -28,10 +28,10 @@ from sanum.prepare.presets import Slices
 from sanum.prepare.store import Store
 from sanum.synthesis.augmentation import Augmentation, imaged, moved
 from sanum.synthesis.draws import Draws
-from sanum.train.device import seeded
-from sanum.train.lesion_loss import LesionBatch, average_precision, brain_of, lesion_loss
-from sanum.train.loop import Schedule, train
-from sanum.train.run import Progress, Run
+from sanum.training.device import seeded
+from sanum.training.lesion_loss import LesionBatch, average_precision, brain_of, lesion_loss
+from sanum.training.loop import Schedule, train
+from sanum.training.run import Progress, Run
 from sanum.workflow.evaluate import EvaluateOptions, evaluate
 from sanum.workflow.fit import calibrate
 from sanum.workflow.leaks import identities

@@ -18,10 +18,10 @@ from torch.nn import functional
 from sanum.core.grid import Grid
 from sanum.core.records import Prepared
 from sanum.nets.autoencoder import Autoencoder, AutoencoderConfig
-from sanum.train.data import Slices
-from sanum.train.device import has_bfloat16
-from sanum.train.loop import Schedule, train
-from sanum.train.run import Run
+from sanum.training.data import Slices
+from sanum.training.device import has_bfloat16
+from sanum.training.loop import Schedule, train
+from sanum.training.run import Run
 
 PRESETS = {
     "strided": (AutoencoderConfig(), 32),
@@ -69,7 +69,7 @@ def eager(config: AutoencoderConfig, cases: list[Prepared], batch: int) -> float
 
 
 def ours(config: AutoencoderConfig, cases: list[Prepared], batch: int) -> float:
-    """Images a second of `sanum.train.loop.train`."""
+    """Images a second of `sanum.training.loop.train`."""
     schedule = Schedule(1, batch, learning_rate=1e-3, validation_share=0.0, owner="benchmark")
     history = train(Autoencoder(config), squared_error, cases, schedule, seed=0, run=Run(device="cpu"))
     return history.images_per_second

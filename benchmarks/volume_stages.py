@@ -24,7 +24,7 @@ from sanum.detectors.recipes import resolve_recipe
 from sanum.model import Model, save
 from sanum.prepare.presets import Preparation, Slices, Template, preparation_sha256
 from sanum.service.case_judge import Judge
-from sanum.train.checkpoint import net_arrays
+from sanum.training.checkpoint import net_arrays
 
 RECIPES = ("cae-strided", "restore-volume")
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from sanum.calibrate.findings import map_scale
+from sanum.calibration.findings import map_scale
 from sanum.core.shipped import find_model
 from sanum.core.units import Volume
-from sanum.evaluate.metrics import average_precision
+from sanum.evaluation.metrics import average_precision
 from sanum.model import Model, load
 from sanum.prepare.store import Store
 

@@ -9,7 +9,7 @@ import pytest
 from sanum.core.config import from_dict
 from sanum.core.errors import ConfigError, ModelFileError, NotFittedError, ScanError, TrainingError
 from sanum.detectors import DETECTORS, detector_class
-from sanum.train.run import Run
+from sanum.training.run import Run
 from tests.phantoms import prepared_case
 
 STILL = dict.fromkeys(("rotation", "scale", "shift", "warp", "gamma", "bias", "blur"), 0.0)

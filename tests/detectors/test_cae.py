@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sanum.detectors.cae import Config, ConvolutionalAutoencoder
-from sanum.train.run import Run
+from sanum.training.run import Run
 from tests.phantoms import prepared_case
 
 TINY = Config(widths=(4, 8), epochs=3, batch=4, learning_rate=0.01, validation_share=0.3)

@@ -9,7 +9,7 @@ from sanum.core.config import from_dict
 from sanum.core.errors import ScanError
 from sanum.detectors import detector_class
 from sanum.detectors.pair_scores import scores_of
-from sanum.train.run import Run
+from sanum.training.run import Run
 from tests.contracts.test_detectors import TINY
 from tests.phantoms import pair_case
 

@@ -6,7 +6,7 @@ import pytest
 from sanum.core.config import from_dict
 from sanum.detectors import detector_class
 from sanum.detectors.recipes import resolve_recipe
-from sanum.train.run import Run
+from sanum.training.run import Run
 from tests.contracts.test_detectors import TINY
 from tests.phantoms import pair_case
 

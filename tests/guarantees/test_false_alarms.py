@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from sanum.calibrate.conformal import p_values
-from sanum.calibrate.drift import watch_drift
-from sanum.calibrate.resplits import HeldOut, resplit
+from sanum.calibration.conformal import p_values
+from sanum.calibration.drift import watch_drift
+from sanum.calibration.resplits import HeldOut, resplit
 from sanum.core.records import Summary
 from sanum.detectors.atlas import Atlas, Config
 from sanum.synthesis.plant import plant

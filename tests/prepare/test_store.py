@@ -203,7 +203,7 @@ import resource, sys
 from pathlib import Path
 resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))
 from sanum.prepare.store import Store
-from sanum.train.data import Slices, split_subjects
+from sanum.training.data import Slices, split_subjects
 cases = Store.open(Path(sys.argv[1])).cases([f"case-{n}" for n in range(80)])
 training, validation = split_subjects(cases, 0.1, seed=0)
 slices = Slices.of(training)

@@ -29,7 +29,7 @@ def test_larger_lesions_are_found_more_often(model_path, store, tmp_path):
     [([0.0, 0.0, 1.0], 4.472), ([0.5, 0.9, 1.0], 1.0), ([0.1, 0.2, 0.3], None), ([0.4, 0.2, 0.7], 4.472)],
 )
 def test_half_size_by_hand(rates, size):
-    from sanum.evaluate.severity import half_size
+    from sanum.evaluation.severity import half_size
 
     found = half_size([1.0, 2.0, 10.0], rates, [10, 10, 10])
     assert found == (None if size is None else pytest.approx(size, abs=0.01))

@@ -72,10 +72,10 @@ def run(
 
 def _statements(kept: Calibration) -> list[str]:
     """What the calibration guarantees, group by group, and what it does not."""
-    from sanum.calibrate.conformal import guarantee
-    from sanum.calibrate.groups import group_sizes
-    from sanum.calibrate.judge import control_sentence
-    from sanum.calibrate.rules import smallest_level, threshold
+    from sanum.calibration.conformal import guarantee
+    from sanum.calibration.groups import group_sizes
+    from sanum.calibration.judge import control_sentence
+    from sanum.calibration.rules import smallest_level, threshold
 
     said = [
         f"rule {kept.rule.name}, level {kept.rule.level:g}, threshold {threshold(kept.scores, kept.rule):.6g}, "

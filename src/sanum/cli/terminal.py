@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import typer
 
-from sanum.train.run import Progress
+from sanum.training.run import Progress
 
 EXIT_PARTIAL = 3
 """The job is done, but some case failed or was refused: the output names each with its reason."""

@@ -26,8 +26,8 @@ def run(
     from sanum.cli.terminal import training_progress
     from sanum.core.config import parse_settings
     from sanum.prepare.store import Store
-    from sanum.train.process_group import process_group
-    from sanum.train.run import Run
+    from sanum.training.process_group import process_group
+    from sanum.training.run import Run
     from sanum.workflow.fit import fit_and_calibrate
 
     checkpoint = out.with_suffix(".checkpoint")

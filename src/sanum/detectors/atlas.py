@@ -16,7 +16,7 @@ from sanum.core.records import AnomalyMap, Prepared
 from sanum.core.units import Channels
 from sanum.detectors.base import Detector, State
 from sanum.detectors.smoothing import smooth_within
-from sanum.train.run import Run
+from sanum.training.run import Run
 
 ARRAYS = ("mean", "spread", "affine")
 """Names of the learned arrays."""

@@ -15,7 +15,7 @@ from sanum.core.config import config_sha256
 from sanum.core.errors import NotFittedError, ScanError, TrainingError
 from sanum.core.records import AnomalyMap, MemberMap, Prepared
 from sanum.core.units import Channels
-from sanum.train.run import Run
+from sanum.training.run import Run
 
 State = dict[str, NDArray[Any]]
 

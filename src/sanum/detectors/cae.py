@@ -14,7 +14,7 @@ from sanum.core.config import later
 from sanum.core.records import Prepared
 from sanum.detectors.slicewise import SliceDetector, Teaching, require_at_least, require_widths
 from sanum.nets.autoencoder import Autoencoder, AutoencoderConfig, Downsampling
-from sanum.train.run import Run
+from sanum.training.run import Run
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class ConvolutionalAutoencoder(SliceDetector[Autoencoder]):
     fast_net_: nn.Module | None = None
 
     def fit(self, cases: Sequence[Prepared], *, seed: int, run: Run | None = None) -> Self:
-        """Train on the slices of healthy cases; see `sanum.train.loop.train`."""
+        """Train on the slices of healthy cases; see `sanum.training.loop.train`."""
         self.fast_net_ = None
         return super().fit(cases, seed=seed, run=run)
 

@@ -29,13 +29,13 @@ from sanum.nets.cross_modal import CrossModal, CrossModalConfig
 from sanum.nets.ema import EMA
 from sanum.synthesis.augmentation import Augmentation
 from sanum.synthesis.one_sided import Faults
-from sanum.train.checkpoint import load_net_arrays, net_arrays
-from sanum.train.data import split_subjects
-from sanum.train.device import seeded
-from sanum.train.history import History
-from sanum.train.loop import Schedule, train
-from sanum.train.pair_loss import PairLoss, PairPlan
-from sanum.train.run import Run
+from sanum.training.checkpoint import load_net_arrays, net_arrays
+from sanum.training.data import split_subjects
+from sanum.training.device import seeded
+from sanum.training.history import History
+from sanum.training.loop import Schedule, train
+from sanum.training.pair_loss import PairLoss, PairPlan
+from sanum.training.run import Run
 
 EMA_DECAY = 0.998
 """Decay of the running average of the weights."""
@@ -124,7 +124,7 @@ class CrossModalDetector(Detector):
     history_: History | None = None
 
     def fit(self, cases: Sequence[Prepared], *, seed: int, run: Run | None = None) -> Self:
-        """Train on the slices of healthy pairs; see `sanum.train.loop.train`."""
+        """Train on the slices of healthy pairs; see `sanum.training.loop.train`."""
         self._check_training_cases(cases)
         settings: Config = self.config
         schedule = Schedule(

@@ -19,7 +19,7 @@ from sanum.detectors.base import Detector, State
 from sanum.detectors.slicewise import require_at_least, shown_slices, windows_of
 from sanum.detectors.smoothing import smooth_within
 from sanum.detectors.stored import from_nested, nested, obtain
-from sanum.train.run import Run
+from sanum.training.run import Run
 
 PREFIX = "encoder."
 """Names of the encoder's arrays in a state begin so."""

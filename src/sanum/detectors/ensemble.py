@@ -16,8 +16,8 @@ from sanum.core.records import MAP_QUANTILES, AnomalyMap, MemberMap, Prepared
 from sanum.core.units import Volume
 from sanum.detectors.base import Detector, State
 from sanum.detectors.stored import from_nested, names_model, nested, obtain
-from sanum.train.data import split_subjects
-from sanum.train.run import Run
+from sanum.training.data import split_subjects
+from sanum.training.run import Run
 
 EVIDENCE = -np.log10(1.0 - np.array(MAP_QUANTILES))
 """-log10 of the p-value of a voxel at each of `MAP_QUANTILES`."""

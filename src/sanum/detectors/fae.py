@@ -16,9 +16,9 @@ from sanum.detectors.base import State
 from sanum.detectors.encoders import Encoded, EncodedConfig, Patches
 from sanum.detectors.slicewise import Teaching, require_widths, teach, to_eval
 from sanum.nets.feature_autoencoder import FeatureAutoencoder, similarity
-from sanum.train.checkpoint import load_net_arrays, net_arrays
-from sanum.train.history import History
-from sanum.train.run import Run
+from sanum.training.checkpoint import load_net_arrays, net_arrays
+from sanum.training.history import History
+from sanum.training.run import Run
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from sanum.core.records import AnomalyMap, Prepared
 from sanum.core.units import Mask, Volume
 from sanum.detectors.base import Detector, State
 from sanum.detectors.smoothing import smooth_within
-from sanum.train.run import Run
+from sanum.training.run import Run
 
 BINS = 4096
 """Histogram bins over [0, 1]: finer than the 8 bits of a picture and the noise of a scanner."""

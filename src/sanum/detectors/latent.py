@@ -15,7 +15,7 @@ from sanum.detectors.base import State
 from sanum.detectors.encoders import Encoded, EncodedConfig, Patches
 from sanum.detectors.reservoir import reservoir
 from sanum.detectors.slicewise import require_at_least
-from sanum.train.run import Run
+from sanum.training.run import Run
 
 Method: TypeAlias = Literal["isolation-forest", "mahalanobis", "knn", "one-class-svm"]
 

@@ -10,16 +10,16 @@ from torch import nn
 from sanum.core.records import Prepared
 from sanum.detectors.slicewise import Teaching, teach
 from sanum.nets.ema import EMA
-from sanum.train.checkpoint import round_to_half
-from sanum.train.history import History
-from sanum.train.lesion_loss import LesionLoss
-from sanum.train.run import Run
+from sanum.training.checkpoint import round_to_half
+from sanum.training.history import History
+from sanum.training.lesion_loss import LesionLoss
+from sanum.training.run import Run
 
 FINAL_RATE = 0.01
 """Share of the learning rate that is left at the end."""
 
 WEIGHT_DECAY = 0.01
-"""Of AdamW; see `sanum.train.loop.Schedule`."""
+"""Of AdamW; see `sanum.training.loop.Schedule`."""
 
 MAX_GRAD_NORM = 1.0
 """Norm to which a longer gradient is shortened: some batches hold glaring lesions, some none."""
@@ -46,7 +46,7 @@ def train_on_lesions(
         cases: healthy ones.
         settings: how long and how fast.
         ema_decay: decay of the running average of the weights.
-        depth: as in `sanum.train.loop.Schedule`.
+        depth: as in `sanum.training.loop.Schedule`.
         seed: of weights, order and all that the loss draws.
         run: conduct of the training.
     """

@@ -14,7 +14,7 @@ from sanum.core.records import Prepared
 from sanum.detectors.base import State
 from sanum.detectors.encoders import Encoded, EncodedConfig, Patches
 from sanum.detectors.slicewise import require_at_least
-from sanum.train.run import Run
+from sanum.training.run import Run
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,11 @@ from sanum.core.errors import ModelFileError
 from sanum.core.records import AnomalyMap, Prepared
 from sanum.detectors.base import Detector, State
 from sanum.nets.autoencoder import Autoencoder, AutoencoderConfig
-from sanum.train.checkpoint import load_net_arrays, net_arrays
-from sanum.train.device import seeded
-from sanum.train.history import History
-from sanum.train.loop import Schedule, train
-from sanum.train.run import Run
+from sanum.training.checkpoint import load_net_arrays, net_arrays
+from sanum.training.device import seeded
+from sanum.training.history import History
+from sanum.training.loop import Schedule, train
+from sanum.training.run import Run
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from sanum.detectors.boosted import Boosted, BoostSettings
 from sanum.nets.cross_modal import CrossModal
 from sanum.nets.pixel_features import BLOCK, pixel_features
 from sanum.synthesis.draws import Draws
-from sanum.train.data import Slices
-from sanum.train.pair_loss import PairBatch, PairPlan, make_pair_batch
+from sanum.training.data import Slices
+from sanum.training.pair_loss import PairBatch, PairPlan, make_pair_batch
 
 MISPAIRED = "mispaired"
 """Name of the answer that is about the pair."""

@@ -17,7 +17,7 @@ from sanum.detectors.base import State
 from sanum.detectors.encoders import Encoded, EncodedConfig, Patches
 from sanum.detectors.reservoir import reservoir
 from sanum.detectors.slicewise import require_at_least
-from sanum.train.run import Run
+from sanum.training.run import Run
 
 PROJECTED = 32
 """Dimensions of the random projection in which the memory is thinned; distances keep their order well enough."""

@@ -29,10 +29,10 @@ from sanum.detectors.smoothing import smooth_within
 from sanum.nets.restorer import Restorer, RestorerConfig
 from sanum.synthesis.augmentation import Augmentation
 from sanum.synthesis.plant import Mixture
-from sanum.train.checkpoint import compact, compact_arrays, load_net_arrays
-from sanum.train.history import History
-from sanum.train.lesion_loss import LesionLoss, LesionPlan
-from sanum.train.run import Run
+from sanum.training.checkpoint import compact, compact_arrays, load_net_arrays
+from sanum.training.history import History
+from sanum.training.lesion_loss import LesionLoss, LesionPlan
+from sanum.training.run import Run
 
 EMA_DECAY = 0.998
 """Decay of the running average of the weights: about the last 500 steps."""
@@ -116,7 +116,7 @@ class Restore(Detector):
     history_: History | None = None
 
     def fit(self, cases: Sequence[Prepared], *, seed: int, run: Run | None = None) -> Self:
-        """Train on the slices of healthy cases; see `sanum.train.loop.train`."""
+        """Train on the slices of healthy cases; see `sanum.training.loop.train`."""
         self._check_training_cases(cases)
         settings: Config = self.config
         depth = 1 if settings.context == 0 else settings.targets + 2 * settings.context

@@ -26,11 +26,11 @@ from sanum.nets.volume_restorer import VolumeRestorer
 from sanum.synthesis.augmentation import Augmentation
 from sanum.synthesis.draws import Draws
 from sanum.synthesis.plant import Mixture
-from sanum.train.checkpoint import compact, compact_arrays, load_net_arrays
-from sanum.train.data import WHOLE
-from sanum.train.history import History
-from sanum.train.lesion_loss import LesionBatch, LesionLoss, LesionPlan, make_whole_batch
-from sanum.train.run import Run
+from sanum.training.checkpoint import compact, compact_arrays, load_net_arrays
+from sanum.training.data import WHOLE
+from sanum.training.history import History
+from sanum.training.lesion_loss import LesionBatch, LesionLoss, LesionPlan, make_whole_batch
+from sanum.training.run import Run
 
 EMA_DECAY = 0.995
 """Decay of the running average of the weights: about the last 200 steps."""
@@ -94,7 +94,7 @@ class Restore3d(Detector):
     history_: History | None = None
 
     def fit(self, cases: Sequence[Prepared], *, seed: int, run: Run | None = None) -> Self:
-        """Train on whole healthy cases; see `sanum.train.loop.train`.
+        """Train on whole healthy cases; see `sanum.training.loop.train`.
 
         Raises:
             TrainingError: cases on different grids, beside what the loop raises.

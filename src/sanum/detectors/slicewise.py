@@ -17,11 +17,11 @@ from sanum.core.config import config_sha256
 from sanum.core.records import AnomalyMap, Prepared
 from sanum.core.units import Channels, Volume
 from sanum.detectors.base import Detector, State
-from sanum.train.checkpoint import load_net_arrays, net_arrays
-from sanum.train.device import seeded
-from sanum.train.history import History
-from sanum.train.loop import Loss, Schedule, train
-from sanum.train.run import Run
+from sanum.training.checkpoint import load_net_arrays, net_arrays
+from sanum.training.device import seeded
+from sanum.training.history import History
+from sanum.training.loop import Loss, Schedule, train
+from sanum.training.run import Run
 
 Net = TypeVar("Net", bound=nn.Module)
 
@@ -85,7 +85,7 @@ def teach(
     weight_decay: float = 0.0,
     max_grad_norm: float | None = None,
 ) -> tuple[Net, History]:
-    """Make a network from a seed and train it by `sanum.train.loop.train`; it returns on the CPU.
+    """Make a network from a seed and train it by `sanum.training.loop.train`; it returns on the CPU.
 
     Args:
         make: gives the network with random weights.
@@ -182,7 +182,7 @@ class SliceDetector(Detector, Generic[Net]):
         return values
 
     def fit(self, cases: Sequence[Prepared], *, seed: int, run: Run | None = None) -> Self:
-        """Train on the slices of healthy cases; see `sanum.train.loop.train`."""
+        """Train on the slices of healthy cases; see `sanum.training.loop.train`."""
         self._check_training_cases(cases)
         self.net_, self.history_ = teach(
             self._new_net,

@@ -19,7 +19,7 @@ from sanum.core.shipped import find_model, shipped_models
 from sanum.detectors import detector_class
 from sanum.detectors.base import Detector, State
 from sanum.detectors.recipes import resolve_recipe
-from sanum.train.run import Run
+from sanum.training.run import Run
 
 STATE_PREFIX = "state/"
 """Arrays of a model file whose name begins so are the detector's state."""

@@ -10,8 +10,8 @@ import numpy as np
 
 from sanum.core.errors import CohortError
 from sanum.core.files import write_json
-from sanum.evaluate.pixels import average_precisions
-from sanum.evaluate.resample import (
+from sanum.evaluation.pixels import average_precisions
+from sanum.evaluation.resample import (
     Difference,
     case_weights,
     delong,
@@ -19,7 +19,7 @@ from sanum.evaluate.resample import (
     paired_permutation,
     weighted_auroc,
 )
-from sanum.evaluate.summary import Outcome
+from sanum.evaluation.summary import Outcome
 from sanum.workflow.evaluate import EvaluateOptions, run_test
 
 

@@ -12,10 +12,10 @@ from sanum.cohort.table import Cohort, Row, write_cohort
 from sanum.core.errors import ConfigError
 from sanum.core.records import Label
 from sanum.core.units import MODALITIES
-from sanum.evaluate.datasets.catalogue import DATASETS, find_dataset
-from sanum.evaluate.datasets.download import OPENNEURO_API, fetch_all, openneuro_files
-from sanum.evaluate.datasets.fastmri import add_labels
-from sanum.evaluate.datasets.layout import FoundCase
+from sanum.evaluation.datasets.catalogue import DATASETS, find_dataset
+from sanum.evaluation.datasets.download import OPENNEURO_API, fetch_all, openneuro_files
+from sanum.evaluation.datasets.fastmri import add_labels
+from sanum.evaluation.datasets.layout import FoundCase
 from sanum.formats import read_mask
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from sanum.cohort.table import Cohort, Row, read_cohort, write_cohort
 from sanum.core.records import NOTICE, Split
 from sanum.core.shipped import find_model
-from sanum.evaluate.summary import Evaluation
+from sanum.evaluation.summary import Evaluation
 from sanum.formats import write_volume
 from sanum.prepare.presets import Template
 from sanum.prepare.store import Store

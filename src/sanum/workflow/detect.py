@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import sanum
-from sanum.calibrate.explain import with_healthy_place, with_members
-from sanum.calibrate.findings import finding_level, findings, map_scale
-from sanum.calibrate.groups import Person
-from sanum.calibrate.judge import control_sentence, judge_findings, judge_slices
-from sanum.calibrate.rules import decide
+from sanum.calibration.explain import with_healthy_place, with_members
+from sanum.calibration.findings import finding_level, findings, map_scale
+from sanum.calibration.groups import Person
+from sanum.calibration.judge import control_sentence, judge_findings, judge_slices
+from sanum.calibration.rules import decide
 from sanum.cohort.table import Row
 from sanum.core.errors import CalibrationError, ModelFileError, ScanError, StorageError
 from sanum.core.files import atomic_folder, write_json, write_text

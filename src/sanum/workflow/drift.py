@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from sanum.calibrate.drift import Drift, watch_drift
+from sanum.calibration.drift import Drift, watch_drift
 from sanum.core.errors import CohortError
 from sanum.core.files import write_json
 from sanum.model import load

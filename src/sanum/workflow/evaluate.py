@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 import sanum
-from sanum.calibrate.groups import Person
-from sanum.calibrate.rules import decide, p_value, smallest_level
+from sanum.calibration.groups import Person
+from sanum.calibration.rules import decide, p_value, smallest_level
 from sanum.core.errors import CalibrationError, CohortError, ConfigError
 from sanum.core.records import MAP_QUANTILES, Calibration, Rule, Summary
-from sanum.evaluate.cases import CaseFigures, Levels, Subject, measure
-from sanum.evaluate.pixels import choose_edges
-from sanum.evaluate.rates import LEVELS
-from sanum.evaluate.summary import Decided, Evaluation, Outcome, summarize
+from sanum.evaluation.cases import CaseFigures, Levels, Subject, measure
+from sanum.evaluation.pixels import choose_edges
+from sanum.evaluation.rates import LEVELS
+from sanum.evaluation.summary import Decided, Evaluation, Outcome, summarize
 from sanum.model import load
 from sanum.prepare.presets import preparation_sha256
 from sanum.prepare.store import ManifestRow, Store

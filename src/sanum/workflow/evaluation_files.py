@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from sanum.core.files import atomic_path, write_json, write_text
-from sanum.evaluate.summary import Evaluation, Outcome
+from sanum.evaluation.summary import Evaluation, Outcome
 
 
 def write_evaluation(result: Evaluation, tested: Outcome, out: Path) -> None:

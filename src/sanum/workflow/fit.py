@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import sanum
-from sanum.calibrate.groups import Person
-from sanum.calibrate.healthy import Guarantees, HealthyMap, calibration_from_maps
-from sanum.calibrate.rules import DEFAULT_LEVELS, threshold
+from sanum.calibration.groups import Person
+from sanum.calibration.healthy import Guarantees, HealthyMap, calibration_from_maps
+from sanum.calibration.rules import DEFAULT_LEVELS, threshold
 from sanum.core.config import did_you_mean, from_dict
 from sanum.core.errors import CalibrationError, CohortError, ConfigError
 from sanum.core.files import atomic_path
@@ -19,11 +19,11 @@ from sanum.core.records import Calibration, Grouping, Prepared, Rule, Summary
 from sanum.detectors import detector_class
 from sanum.detectors.base import Detector
 from sanum.detectors.recipes import resolve_recipe
-from sanum.evaluate.fingerprint import seen_before
+from sanum.evaluation.fingerprint import seen_before
 from sanum.model import Model, load, save
 from sanum.prepare.presets import preparation_sha256
 from sanum.prepare.store import ManifestRow, Store
-from sanum.train.run import Run
+from sanum.training.run import Run
 from sanum.workflow.disagreement import with_modalities
 from sanum.workflow.leaks import identities
 

@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 
 import sanum
-from sanum.calibrate.conformal import guarantee, subjects_needed
-from sanum.calibrate.resplits import HeldOut, Resplits, resplit
+from sanum.calibration.conformal import guarantee, subjects_needed
+from sanum.calibration.resplits import HeldOut, Resplits, resplit
 from sanum.core.config import to_dict
 from sanum.core.errors import CalibrationError, CohortError
 from sanum.core.files import atomic_path, write_json, write_text
-from sanum.evaluate.fingerprint import seen_before
+from sanum.evaluation.fingerprint import seen_before
 from sanum.model import Model, load
 from sanum.prepare.presets import preparation_sha256
 from sanum.prepare.store import ManifestRow, Store

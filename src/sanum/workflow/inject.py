@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sanum.calibrate.findings import finding_level
-from sanum.calibrate.rules import decide
+from sanum.calibration.findings import finding_level
+from sanum.calibration.rules import decide
 from sanum.core.errors import CalibrationError, CohortError
 from sanum.core.files import atomic_path, write_json
 from sanum.core.records import AnomalyMap, Prepared
-from sanum.evaluate.metrics import auroc
-from sanum.evaluate.rates import Rate, rate
-from sanum.evaluate.severity import Curve, Trial, severity_curves
+from sanum.evaluation.metrics import auroc
+from sanum.evaluation.rates import Rate, rate
+from sanum.evaluation.severity import Curve, Trial, severity_curves
 from sanum.model import Model, load
 from sanum.prepare.presets import preparation_sha256
 from sanum.prepare.store import ManifestRow, Store

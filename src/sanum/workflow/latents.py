@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sanum.core.files import atomic_path
 from sanum.detectors.codes import encoder_of, slice_codes
 from sanum.detectors.encoders import Encoder
-from sanum.evaluate.latent import latent_distances
+from sanum.evaluation.latent import latent_distances
 from sanum.model import Model
 from sanum.prepare.store import ManifestRow, Store
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sanum.core.errors import CohortError
 from sanum.core.modalities import modality_of_channel
 from sanum.core.records import Prepared
-from sanum.evaluate.fingerprint import ALIKE, SAME, Duplicate, Fingerprint, duplicates, look, seen_before
+from sanum.evaluation.fingerprint import ALIKE, SAME, Duplicate, Fingerprint, duplicates, look, seen_before
 from sanum.model import Model
 from sanum.prepare.store import ManifestRow, Store
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sanum.core.files import atomic_path
-from sanum.evaluate.faults import HEALTHY, Judged
+from sanum.evaluation.faults import HEALTHY, Judged
 
 DISTANCES = ("pair: latent cosine", "pair: mispaired", "latent distance")
 """Scores that say how far the two sides of a pair lie apart."""

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sanum.core.records import AnomalyMap, Prepared, Summary
-from sanum.evaluate.faults import Judged
-from sanum.evaluate.metrics import average_precision
+from sanum.evaluation.faults import Judged
+from sanum.evaluation.metrics import average_precision
 from sanum.model import Model
 from sanum.prepare.store import ManifestRow
 from sanum.workflow.disagreement import FUSED, with_modalities

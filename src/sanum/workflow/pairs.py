@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sanum.calibrate.rules import decide, smallest_level
+from sanum.calibration.rules import decide, smallest_level
 from sanum.core.errors import CohortError, ConfigError
 from sanum.core.files import write_json, write_text
 from sanum.core.records import Prepared, Rule
-from sanum.evaluate.faults import HEALTHY, FaultRow, Judged, fault_rows
-from sanum.evaluate.rates import Rate, rate
+from sanum.evaluation.faults import HEALTHY, FaultRow, Judged, fault_rows
+from sanum.evaluation.rates import Rate, rate
 from sanum.model import Model, load
 from sanum.prepare.store import ManifestRow, Store
 from sanum.synthesis.cross_modal import CROSS_KINDS, CrossKind, plant_cross, sides_of
