@@ -266,7 +266,7 @@ def test_modality_as_told_wins_for_a_single_mr_series_with_a_note(tmp_path):
     write_series(tmp_path / "a", slices(STORED, AFFINE, SeriesDescription="t1 ax"))
     scan = read_scan(tmp_path / "a", "T1ce")
     assert scan.modality == "T1ce"
-    assert scan.notes == ("the series' description reads like T1w; taken as T1ce as told",)
+    assert scan.notes == ("the series' headers read like T1w; taken as T1ce as told",)
 
 
 @pytest.mark.parametrize(

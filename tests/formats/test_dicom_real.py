@@ -42,7 +42,9 @@ def test_real_t1_agrees_with_dcm2niix(real_data, tmp_path):
 
     archive = real_data / "dicom" / "mr-t1-and-perfusion.zip"
     scan = read_scan(archive, "T1w")
-    assert scan.notes == ("slices missing: 1 of 176; interpolated from both neighbours",)
+    assert scan.notes[0] == "slices missing: 1 of 176; interpolated from both neighbours"
+    assert "series taken, by rule: 5: T1w mocoMEMPRAGE_220FOV RMS" in scan.notes[1]
+    assert scan.notes[2] == "series not taken: 17 Perfusion_Weighted (perfusion); 18 relCBF (perfusion)"
     with zipfile.ZipFile(archive) as opened:
         opened.extractall(tmp_path / "files")
     other = nibabel.load(converted(tmp_path / "files", tmp_path / "nii")["5"])
@@ -56,7 +58,7 @@ def test_real_enhanced_mr_agrees_with_dcm2niix(real_data, tmp_path):
     import nibabel
 
     packed = real_data / "dicom" / "mr-enhanced-multiframe.dcm.gz"
-    with pytest.raises(ScanError, match=r"several series fit[\s\S]*1903\.6"):
+    with pytest.raises(ScanError, match=r"no series fits a 3D series[\s\S]*1903\.6.*perfusion"):
         read_scan(packed)
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.dcm").write_bytes(gzip.decompress(packed.read_bytes()))

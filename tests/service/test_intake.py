@@ -17,6 +17,7 @@ from PIL import Image
 from sanum.service import cases, intake, unpack
 from sanum.service.case_folder import CaseFolders
 from sanum.service.case_judge import Judge, attempt
+from tests.formats.dicom_files import slices, write_series
 from tests.service.checks import check_problem
 from tests.service.fakes import FakeModel, form, make, nifti
 
@@ -289,11 +290,28 @@ def test_a_brain_mask_comes_by_its_own_field_and_reaches_the_model(tmp_path):
     check_problem(alone, 400, "T1w is missing")
 
 
+def test_pictures_beside_the_dicom_files_of_a_study_are_left_out(tmp_path):
+    """A preview used to be taken for the scan, and the study thrown away."""
+    held = io.BytesIO()
+    Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8)).save(held, "PNG")
+    write_series(tmp_path / "s", slices(np.ones((4, 4, 9), np.uint16), np.eye(4)))
+    members = {path.name: path.read_bytes() for path in (tmp_path / "s").iterdir()}
+    sent = (
+        make(tmp_path).client().post("/v1/cases", data=form(archive({"a.png": held.getvalue(), **members})))
+    )
+    assert sent.status_code == 202, sent.text
+    (folder,) = (tmp_path / "cases" / sent.get_json()["id"] / "inputs").iterdir()
+    assert {path.suffix for path in folder.iterdir()} == {".dcm"}
+    assert len(list(folder.iterdir())) == 9
+
+
 def test_a_multi_frame_dicom_file_is_taken_and_its_series_can_be_named(tmp_path, real_data):
     with gzip.open(real_data / "dicom" / "mr-enhanced-multiframe.dcm.gz") as stream:
         content = stream.read()
     client = make(tmp_path).client()
-    check_problem(client.post("/v1/cases", data=form(content)), 422, r"several series .* field series:")
+    check_problem(
+        client.post("/v1/cases", data=form(content)), 422, r"(?s)no series fits .* field series:.*perfusion"
+    )
     sent = client.post("/v1/cases", data=form(content, series="1903.2"))
     assert sent.status_code == 202, sent.text
     assert [p.name for p in (tmp_path / "cases" / sent.get_json()["id"] / "inputs").iterdir()] == ["T1w.dcm"]

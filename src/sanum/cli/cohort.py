@@ -43,6 +43,7 @@ def run(
     from sanum.cohort.discover import discover
     from sanum.cohort.splits import split_by_subject
     from sanum.cohort.table import write_cohort
+    from sanum.formats import study_of
 
     by_mask = label == BY_MASK
     found = discover(
@@ -50,6 +51,7 @@ def run(
         modality=modality,
         label="unknown" if by_mask else label,
         channels=tuple(name.strip() for name in channels.split(",") if name.strip()),
+        study_of=study_of,
     )
     if by_mask:
         from sanum.workflow.label import label_by_mask

@@ -58,7 +58,8 @@ def run(
 def _sentence(line: dict[str, str]) -> str:
     if line["status"] == "refused":
         return f"{line['case']}: refused, because {line['reason']}"
+    series = f", series {line['series']}" if line["series"] else ""
     return (
-        f"{line['case']}: {line['status']}, score {line['score']} (threshold {line['threshold']}), "
+        f"{line['case']}{series}: {line['status']}, score {line['score']} (threshold {line['threshold']}), "
         f"p = {float(line['p_value']):.3f}, {line['findings']} findings"
     )

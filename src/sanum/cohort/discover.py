@@ -9,7 +9,7 @@ from pathlib import Path
 from sanum.cohort.bids import find_bids, is_bids
 from sanum.cohort.cells import choice_of
 from sanum.cohort.channels import find_channels
-from sanum.cohort.dicom import dicom_folders, find_dicom
+from sanum.cohort.dicom import StudyOf, dicom_folders, find_dicom
 from sanum.cohort.folders import find_paired, find_plain, is_paired
 from sanum.cohort.sided import find_sided, is_sided
 from sanum.cohort.table import LABELS, Cohort
@@ -19,16 +19,22 @@ from sanum.core.units import MODALITIES
 
 
 def discover(
-    folder: Path, *, modality: str | None = None, label: str = "unknown", channels: Sequence[str] = ()
+    folder: Path,
+    *,
+    modality: str | None = None,
+    label: str = "unknown",
+    channels: Sequence[str] = (),
+    modalities: Sequence[str] = (),
+    study_of: StudyOf | None = None,
 ) -> Cohort:
-    """List the cases of a folder by file names; no scan is read.
+    """List the cases of a folder by file names; of DICOM, one header a folder is read.
 
     A BIDS data set (`dataset_description.json` or `sub-*` folders): one case for each subject, session and
     run with a scan in `anat`, and what `participants.tsv` says of the subject. A folder with `image` and
     `lesion`: one case an image, with its lesion mask of the same name. Folders named by modality (`CT` and
     `MRI`), or `trainA` and `trainB`: one case a pair of files of the same name, or else number. With
     `channels`: one case a picture of several modalities, in folders of patients. Folders that hold DICOM
-    files, as their first bytes tell: one case each. Any other folder: one case a file, or one for the files
+    files, as their first bytes tell: one case a study. Any other folder: one case a file, or one for the files
     whose names differ only in the modality (`a_T1w`, `a_FLAIR`); `a_lesion`, `a_mask` and `a_brain` are its
     masks, and other files whose names go on from a scan's (`a_T1w_labels`) are left out. What was left out
     stands in the cohort's notes.
@@ -38,6 +44,9 @@ def discover(
         modality: what files show whose names do not tell.
         label: of every case: healthy, lesion or unknown.
         channels: modality of each colour channel of the pictures; "-" leaves one out.
+        modalities: to look for in every DICOM study; `modality` by default.
+        study_of: tells patient and study of a folder's DICOM files (`formats.study_of`); without it each folder
+            is a study of its own.
 
     Raises:
         CohortError: no folder, no scan in it, names that tell no modality, or two files for one place.
@@ -57,7 +66,8 @@ def discover(
     elif is_sided(root):
         rows, notes = find_sided(root, modality)
     elif folders := dicom_folders(root):
-        rows, notes = find_dicom(root, folders, modality)
+        wanted = modalities or ([modality] if modality is not None else [])
+        rows, notes = find_dicom(root, folders, wanted, study_of)
     else:
         rows, notes = find_plain(root, modality)
     if not rows:

@@ -152,6 +152,11 @@ def is_dicom(path: Path) -> bool:
         return False
 
 
+def holds_dicom(folder: Path) -> bool:
+    """Whether DICOM files lie in a folder or in one below it."""
+    return is_dicom(folder) or any(is_dicom(path) for path in sorted(folder.rglob("*")) if path.is_dir())
+
+
 def _may_be_dicom(file: Path) -> bool:
     other = file.name.lower().endswith(SCAN_SUFFIXES) and not file.name.lower().endswith(DICOM_SUFFIXES)
     return not other and not file.name.startswith(".") and file.is_file()

@@ -23,10 +23,19 @@ Status = Literal["normal", "abnormal", "refused"]
 
 @dataclass(frozen=True)
 class Source:
-    """The file a scan came from: its path as given, and the SHA-256 of its bytes."""
+    """The file a scan came from.
+
+    Attributes:
+        path: as given, with `#part` where one part of several was read.
+        sha256: of its bytes.
+        series: number and description of the DICOM series that was read, where there were several.
+        notes: what the reader found worth telling (sform and qform disagree, series passed over, …).
+    """
 
     path: str
     sha256: str
+    series: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +48,6 @@ class Scan:
         modality: BIDS suffix ("T1w", "FLAIR", …) or None where nothing tells it.
         source: the file.
         is_image: a 2D picture without millimetres; then K = 1.
-        notes: what the reader found worth telling (sform and qform disagree, …).
     """
 
     voxels: Volume
@@ -47,7 +55,11 @@ class Scan:
     modality: str | None
     source: Source
     is_image: bool = False
-    notes: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the reader found worth telling."""
+        return self.source.notes
 
     def __post_init__(self) -> None:
         if self.voxels.shape != self.grid.shape:

@@ -31,6 +31,7 @@ from sanum.core.records import Scan, Source
 from sanum.core.units import MODALITIES, Volume
 from sanum.formats import dicom, image, itk, mgh, nifti
 from sanum.formats.checks import check_contrast, check_finite
+from sanum.formats.dicom import study_of
 from sanum.formats.image import write_image, write_map_image
 from sanum.formats.nifti import write_volume
 from sanum.formats.reader import Header, Reader, Selection, one_scan_reader
@@ -47,6 +48,7 @@ __all__ = [
     "read_scan",
     "scan_stem",
     "split_part",
+    "study_of",
     "with_part",
     "write_image",
     "write_map",
@@ -113,16 +115,27 @@ def read_grid(path: Path, modality: str | None = None) -> Grid:
 def inspect_scan(path: Path) -> dict[str, Any]:
     """Header facts of a scan as plain JSON values, without reading voxels; `spacing_mm` is null for images.
 
+    Of DICOM, `series` lists all series with what each is taken for or why not; where nothing decides which one is
+    meant, `chosen` is null and there is no shape.
+
     Raises:
         ScanError: missing, damaged or foreign file.
         GeometryError: an affine that is no geometry.
     """
     reader, file, selection = _asked(path, modality_of(path))
-    header = reader.read_header(file, selection)
-    return {
+    told = {
         "path": str(path),
         "format": reader.name,
         "bytes": sum(part.stat().st_size for part in ([file] if file.is_file() else file.rglob("*"))),
+    }
+    if reader is not _DICOM:
+        return told | _header_facts(path, reader.read_header(file, selection))
+    header, facts = dicom.inspect_study(file, selection)
+    return told | facts | ({} if header is None else _header_facts(path, header))
+
+
+def _header_facts(path: Path, header: Header) -> dict[str, Any]:
+    return {
         "modality": modality_of(path) or header.modality,
         "shape": list(header.grid.shape),
         "spacing_mm": None if header.is_image else [round(size, 4) for size in header.grid.spacing],
@@ -183,8 +196,10 @@ def _read(path: Path, modality: str | None = None) -> tuple[Volume, Header]:
 
 
 def _scan(path: Path, voxels: Volume, header: Header, modality: str | None) -> Scan:
-    source = Source(str(path), content_sha256(split_part(path)[0]))
-    return Scan(voxels, header.grid, modality, source, header.is_image, header.notes)
+    file = split_part(path)[0]
+    read = path if header.part is None else with_part(file, header.part)
+    source = Source(str(read), content_sha256(file), header.part_name, header.notes)
+    return Scan(voxels, header.grid, modality, source, header.is_image)
 
 
 def _modality(path: Path, given: str | None) -> str | None:

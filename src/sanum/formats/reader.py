@@ -21,6 +21,8 @@ class Header:
         is_image: a 2D picture without millimetres.
         notes: what is worth telling: units converted, sform and qform that disagree, …
         modality: what the scan shows, where the file itself says so.
+        part: which of several parts the reader chose; None where it had no choice.
+        part_name: what the part is called, for a person.
     """
 
     grid: Grid
@@ -28,6 +30,8 @@ class Header:
     is_image: bool = False
     notes: tuple[str, ...] = ()
     modality: str | None = None
+    part: str | None = None
+    part_name: str = ""
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def open_case(folder: Path, case: str, facts: dict[str, Any]) -> Prepared:
         native=Grid.from_dict(facts["native"]),
         to_model=np.array(facts["to_model"], dtype=np.float64),
         is_image=facts["is_image"],
-        sources=tuple(Source(**source) for source in facts["sources"]),
+        sources=msgspec.convert(facts["sources"], tuple[Source, ...]),
         steps=tuple(Step(**step) for step in facts["steps"]),
         lesion=None if lesion is None else lesion.transpose(1, 2, 0),
         quality=msgspec.convert(facts.get("quality"), CaseQuality | None),

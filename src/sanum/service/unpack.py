@@ -7,6 +7,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
+from sanum.core.names import IMAGE_SUFFIXES
 from sanum.service.problems import RequestError
 from sanum.service.sniff import DICOM, ZIP, suffix_of_head
 
@@ -26,8 +27,9 @@ _ENTRY = b"PK\x01\x02"
 
 
 def unpack(archive: Path, target: Path, *, most_bytes: float, deadline: float) -> Path:
-    """Unpack the scan in a zip file: one volume or image, or the DICOM files of one series.
+    """Unpack the scan in a zip file: one volume or image, or the DICOM files of one study.
 
+    Pictures beside DICOM files are previews and left out.
     Member names never reach the file system, and members that are no scans are left out.
 
     Args:
@@ -115,12 +117,16 @@ def _check_promise(members: list[zipfile.ZipInfo], most_bytes: float) -> None:
 
 def _choose(folder: Path, target: Path) -> Path:
     found = sorted(folder.iterdir())
-    if found and all(path.suffix == DICOM for path in found):
+    pictures = [path for path in found if path.suffix in IMAGE_SUFFIXES]
+    dicom = [path for path in found if path.suffix == DICOM]
+    if dicom and len(dicom) + len(pictures) == len(found):
+        for preview in pictures:
+            preview.unlink()
         return folder.rename(target)
     scans = [path for path in found if path.suffix != DICOM]
     if len(scans) != 1:
         raise _refused(
-            f"The archive holds {len(scans)} scans; send one scan, or the DICOM files of one series."
+            f"The archive holds {len(scans)} scans; send one scan, or the DICOM files of one study."
         )
     chosen = scans[0].rename(target.with_name(target.name + "".join(scans[0].suffixes)))
     for other in found:

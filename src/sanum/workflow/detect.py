@@ -21,7 +21,7 @@ from sanum.cohort.table import Row
 from sanum.core.errors import CalibrationError, ModelFileError, ScanError, StorageError
 from sanum.core.files import atomic_folder, write_json, write_text
 from sanum.core.records import Calibration, Detection, Finding, MemberMap, Prepared, Provenance, Scan, Side
-from sanum.formats import modality_of, scan_stem, write_map, write_volume
+from sanum.formats import modality_of, scan_stem, split_part, write_map, write_volume
 from sanum.model import Model, load
 from sanum.prepare.presets import Preparation, Template
 from sanum.prepare.way_back import reconstruction_to_native, to_native
@@ -210,16 +210,22 @@ def detect_file(
 
 
 def file_row(path: Path, modalities: tuple[str, ...], modality: str | None = None) -> Row:
-    """A cohort row for a single file.
+    """A cohort row for a single file, or for a DICOM study, which may hold all modalities that a model needs.
 
     Raises:
-        ScanError: the model needs several modalities, so one file is not a case.
+        ScanError: the model needs several modalities, and one file is not a case.
     """
+    stem = scan_stem(path.absolute())
+    if (
+        len(modalities) > 1
+        and split_part(path)[1] is None
+        and (path.is_dir() or path.suffix.lower() == ".zip")
+    ):
+        return Row(case=stem, subject=stem, scans=dict.fromkeys(modalities, path))
     if len(modalities) > 1:
         raise ScanError(
             f"{path}: the model needs {', '.join(modalities)} of each case; give a cohort table with these columns"
         )
-    stem = scan_stem(path.absolute())
     shown = modality or modality_of(path) or modalities[0]
     return Row(case=stem, subject=stem, scans={shown: path})
 
@@ -304,6 +310,7 @@ def _saved(job: _Job, found: CaseDetection) -> dict[str, Any]:
         "score": _cell(found.score),
         "threshold": _cell(found.threshold),
         "p_value": _cell(found.p_value),
+        "series": "; ".join(source.series for source in found.provenance.sources if source.series),
         "findings": len(found.findings),
         "largest_finding": "" if top is None else f"{top.size:.2f} {top.unit}",
         "seconds": f"{found.provenance.seconds:.2f}",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from sanum.cohort.discover import discover
 from sanum.cohort.table import Row, read_cohort
 from sanum.core.errors import CohortError, ScanError
-from sanum.core.files import is_dicom
-from sanum.formats import is_scan, split_part, with_part
+from sanum.core.files import holds_dicom, is_dicom
+from sanum.formats import is_scan, split_part, study_of, with_part
 from sanum.workflow.detect import file_row
 
 
@@ -51,17 +52,24 @@ def gather(
 def _rows(
     path: Path, modalities: tuple[str, ...], modality: str | None, split: str | None, series: str | None
 ) -> list[Row]:
-    file = split_part(path)[0]
-    if is_dicom(file) or (file.is_file() and is_scan(file)):
+    file, part = split_part(path)
+    if part is not None or (file.is_file() and (is_dicom(file) or is_scan(file))):
         return [file_row(with_part(path, series), modalities, modality)]
-    if series is not None:
+    if series is not None and not (path.is_dir() and holds_dicom(path)):
         raise ScanError(f"{path}: a series can be chosen in DICOM files only; in a table write PATH#{series}")
     if path.is_dir():
         single = modalities[0] if len(modalities) == 1 else None
-        return list(discover(path, modality=modality or single))
+        wanted = modalities if modality is None else (modality,)
+        found = discover(path, modality=modality or single, modalities=wanted, study_of=study_of)
+        return [_with_series(row, series) for row in found]
     if not file.exists():
         raise ScanError(f"{path}: no such file or folder")
     if path.suffix == ".tsv":
         cohort = read_cohort(path)
         return [row for row in cohort if split is None or row.split == split]
     raise ScanError(f"{path}: not a scan, folder or cohort table (.tsv)")
+
+
+def _with_series(row: Row, series: str | None) -> Row:
+    """The row with its DICOM folders narrowed to one series."""
+    return replace(row, scans={name: with_part(path, series) for name, path in row.scans.items()})

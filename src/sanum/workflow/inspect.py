@@ -12,17 +12,20 @@ def inspect(path: Path, series: str | None = None) -> dict[str, Any]:
     """Facts of a model file, a prepared store, or a scan's header, as plain JSON.
 
     Args:
-        path: file, store or DICOM folder.
+        path: file, store, or folder of a DICOM study, whose series are listed.
         series: number or UID ending of a DICOM series.
 
     Raises:
         SanumError: nothing of these.
     """
-    from sanum.core.files import is_dicom
+    from sanum.core.files import holds_dicom, is_dicom
     from sanum.formats import inspect_scan, is_scan, split_part, with_part
 
     file = split_part(path)[0]
-    if is_dicom(file) or (file.is_file() and is_scan(file)):
+    is_store = (path / "preparation.json").is_file()
+    if file.is_dir() and not is_store and holds_dicom(file):
+        return {"study": str(path), **inspect_scan(with_part(path, series))}
+    if file.is_file() and (is_dicom(file) or is_scan(file)):
         return {"scan": str(path), **inspect_scan(with_part(path, series))}
     if path.is_dir():
         from sanum.prepare.presets import preparation_to_dict

@@ -13,12 +13,16 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from sanum.core.errors import ScanError
+from sanum.formats.dicom.acquisition import TAGS as ACQUISITION_TAGS
+from sanum.formats.dicom.acquisition import Acquisition, acquisition_of, texts
 
 DEFLATED = "1.2.840.10008.1.2.1.99"
 """Transfer syntax whose whole header is compressed without a size: refused, it could fill the memory."""
 
 TAGS = (
-    *("SOPInstanceUID", "SeriesInstanceUID", "SeriesNumber", "SeriesDescription", "Modality", "ImageType"),
+    *ACQUISITION_TAGS,
+    *("StudyInstanceUID", "SOPInstanceUID", "SeriesInstanceUID"),
+    *("SeriesNumber", "SeriesDescription", "Modality", "ImageType"),
     *("PatientID", "PatientName", "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "BitsAllocated"),
     *("PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient", "SliceThickness"),
     *("RescaleSlope", "RescaleIntercept", "ContrastBolusAgent", "EchoTime", "InversionTime", "TriggerTime"),
@@ -64,15 +68,17 @@ class Frame:
 
 @dataclass(frozen=True)
 class Head:
-    """One file: which series and patient it belongs to, and its frames. `fault` says why it is no slice."""
+    """One file: which series, study and patient it belongs to, and its frames. `fault` says why it is no slice."""
 
     series: str
+    study: str
     number: str
     description: str
     modality: str
     contrast_agent: bool
     patient: str
     frames: tuple[Frame, ...]
+    acquisition: Acquisition
     fault: str = ""
 
 
@@ -129,22 +135,29 @@ def _head(dataset: Any, source: int) -> Head:
         fault = f"{count} frames, but positions of {len(groups)}"
     elif int(dataset.get("SamplesPerPixel") or 1) != 1:
         fault = "colour"
-    elif "MOSAIC" in _texts(dataset.get("ImageType")):
+    elif "MOSAIC" in texts(dataset.get("ImageType")):
         fault = "a mosaic, all slices in one picture; export it as single slices"
     pointers = [int(item.DimensionIndexPointer) for item in dataset.get("DimensionIndexSequence") or []]
     return Head(
         series=str(dataset.get("SeriesInstanceUID") or ""),
+        study=str(dataset.get("StudyInstanceUID") or ""),
         number=str(dataset.get("SeriesNumber") or ""),
         description=" ".join(str(dataset.get("SeriesDescription") or "").split()),
         modality=str(dataset.get("Modality") or ""),
         contrast_agent=bool(str(dataset.get("ContrastBolusAgent") or "").strip()),
-        patient=str(dataset.get("PatientID") or dataset.get("PatientName") or ""),
+        patient=_patient(dataset),
         frames=tuple(
             _frame(_Told(dataset, shared, group), source, index, pointers)
             for index, group in enumerate(groups)
         ),
+        acquisition=acquisition_of(_Told(dataset, shared, groups[0])),
         fault=fault,
     )
+
+
+def _patient(dataset: Any) -> str:
+    """Tells two patients apart, and is never shown."""
+    return str(dataset.get("PatientID") or dataset.get("PatientName") or "")
 
 
 class _Told:
@@ -201,13 +214,7 @@ def _labels(told: _Told, pointers: list[int]) -> tuple[tuple[str, str], ...]:
         "acquisition": told.top.get("AcquisitionNumber"),
         "dimensions": others or None,
     }
-    return tuple((name, "/".join(_texts(value))) for name, value in named.items() if value is not None)
-
-
-def _texts(value: Any) -> list[str]:
-    if value is None:
-        return []
-    return [str(value)] if isinstance(value, (str, int, float)) else [str(item) for item in value]
+    return tuple((name, "/".join(texts(value))) for name, value in named.items() if value is not None)
 
 
 def _numbers(value: Any, count: int) -> tuple[float, ...] | None:

@@ -1,8 +1,4 @@
-"""Which series a source holds, and which one is meant.
-
-The rule: of the 3D series that show what is wanted, the one with most slices. CT says so in its header, an
-MR contrast in a plain description; where nothing says what the series show, there must be only one.
-"""
+"""Which series a source holds, and what each of them is."""
 
 from __future__ import annotations
 
@@ -13,12 +9,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 from sanum.core.errors import ScanError
+from sanum.formats.dicom.acquisition import Acquisition, positive
 from sanum.formats.dicom.contrast import contrast_of
 from sanum.formats.dicom.frames import Frame, Head, read_head
+from sanum.formats.dicom.kinds import unfit
 from sanum.formats.dicom.sources import Opener
 from sanum.formats.dicom.stack import SAME_PLACE_MM, Stack, stack_of
-from sanum.formats.reader import Selection
 
 Item = TypeVar("Item")
 Key = TypeVar("Key", bound=Hashable)
@@ -33,24 +32,30 @@ class Series:
     Attributes:
         number: as the scanner counts, with ".1", ".2", … where a series holds several volumes.
         uid: series instance UID.
+        study: study instance UID.
         description: as the scanner's operator wrote it.
         kind: DICOM modality, "MR" or "CT".
-        contrast: "CT", or what an MR series' description says plainly; else None.
+        contrast: "CT", or what an MR series' headers say plainly; else None.
         frames: its slices.
         arranged: how they make a volume; None with a fault.
+        acquisition: how it was acquired.
         fault: why they make none.
         label: what tells the volume from the others of its series.
+        unfit: what it is where it is no plain volume of a head: a localizer, a map, …
     """
 
     number: str
     uid: str
+    study: str
     description: str
     kind: str
     contrast: str | None
     frames: tuple[Frame, ...]
     arranged: Stack | None
+    acquisition: Acquisition
     fault: str = ""
     label: str = ""
+    unfit: str = ""
 
     @property
     def stack(self) -> Stack:
@@ -59,10 +64,33 @@ class Series:
             raise ScanError(f"series {self.number}: {self.fault}")
         return self.arranged
 
+    @property
+    def types(self) -> frozenset[str]:
+        """Values of ImageType and FrameType, upper case."""
+        return _types(self.frames[0])
+
+    @property
+    def coverage_mm(self) -> float:
+        """Length of the stack along its slices."""
+        return self.stack.shape[2] * float(np.linalg.norm(self.stack.affine[:3, 2]))
+
+    @property
+    def order(self) -> tuple[float, ...]:
+        """As the scanner counts; series without a number come last."""
+        try:
+            return tuple(float(part) for part in self.number.split("."))
+        except ValueError:
+            return (float("inf"),)
+
+    @property
+    def name(self) -> str:
+        """Number and description."""
+        return f"{self.number} {self.description or self.contrast or self.kind}"
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON form for a list."""
         shape = self.frames[0].shape if self.arranged is None else self.arranged.shape
-        told = {"label": self.label, "fault": self.fault}
+        told = {"label": self.label, "kind": self.unfit, "fault": self.fault}
         return {
             "number": self.number,
             "description": self.description,
@@ -76,11 +104,13 @@ class Series:
         told = self.to_dict()
         size = " x ".join(str(length) for length in told["shape"])
         parts = [f"{told['modality']} {self.description}".strip(), f"{len(self.frames)} frames, {size}"]
-        return "; ".join([f"{self.number}: {parts[0]}", *parts[1:], *filter(None, [self.label, self.fault])])
+        return "; ".join(
+            [f"{self.number}: {parts[0]}", *parts[1:], *filter(None, [self.label, self.unfit, self.fault])]
+        )
 
 
-def list_series(path: Path, openers: Sequence[Opener]) -> list[Series]:
-    """All series of one patient, in the order of their numbers.
+def list_series(path: Path, openers: Sequence[Opener]) -> tuple[list[Series], int]:
+    """All series of one patient, in the order of their numbers, and how many files are no DICOM picture.
 
     Raises:
         ScanError: no DICOM, damaged, or files of more than one patient.
@@ -101,61 +131,7 @@ def list_series(path: Path, openers: Sequence[Opener]) -> list[Series]:
             f"{path}: files of {len(patients)} patients; give each patient's files their own folder"
         )
     listed = [one for group in _groups(heads, lambda head: head.series) for one in _series(group)]
-    return sorted(listed, key=_order)
-
-
-def choose(path: Path, listed: Sequence[Series], selection: Selection) -> tuple[Series, tuple[str, ...]]:
-    """The series that is asked for, or the one by the rule, and notes.
-
-    Raises:
-        ScanError: none or several fit; the message lists all.
-    """
-    fitting = (
-        _by_part(listed, selection.part)
-        if selection.part is not None
-        else _by_rule(listed, selection.modality)
-    )
-    if len(fitting) != 1:
-        asked = (
-            f"series {selection.part}"
-            if selection.part is not None
-            else (selection.modality or "a 3D series")
-        )
-        found = "several series fit" if fitting else "no series fits"
-        shown = "".join(f"\n  {one}" for one in listed)
-        raise ScanError(
-            f"{path}: {found} {asked}; name one: --series NUMBER, PATH#NUMBER or the field series:{shown}"
-        )
-    chosen = fitting[0]
-    if chosen.arranged is None:
-        raise ScanError(f"{path}: series {chosen.number} is not read: {chosen.fault}")
-    if selection.modality is not None and (selection.modality == "CT") != (chosen.kind == "CT"):
-        raise ScanError(
-            f"{path}: series {chosen.number} is {chosen.kind}, but {selection.modality} is wanted"
-        )
-    if selection.modality is None or chosen.contrast in (None, selection.modality):
-        return chosen, ()
-    return chosen, (
-        f"the series' description reads like {chosen.contrast}; taken as {selection.modality} as told",
-    )
-
-
-def _by_part(listed: Sequence[Series], part: str) -> list[Series]:
-    exact = [one for one in listed if one.number == part]
-    return exact or [one for one in listed if one.number.split(".")[0] == part or one.uid.endswith(part)]
-
-
-def _by_rule(listed: Sequence[Series], modality: str | None) -> list[Series]:
-    usable = [one for one in listed if one.arranged is not None]
-    if modality is not None:
-        usable = [one for one in usable if (one.kind == "CT") == (modality == "CT")]
-    if len(usable) <= 1:
-        return usable
-    told = [one for one in usable if modality is not None and one.contrast == modality]
-    if not told:
-        return [one for one in usable if modality is None or one.contrast is None]
-    most = max(len(one.frames) for one in told)
-    return [one for one in told if len(one.frames) == most]
+    return sorted(listed, key=lambda one: one.order), len(openers) - len(heads)
 
 
 def _series(heads: Sequence[Head]) -> list[Series]:
@@ -188,10 +164,35 @@ def _volume(
     if arranged is not None and notes:
         arranged = replace(arranged, notes=(*arranged.notes, *notes))
     number = (head.number or "0") if index is None else f"{head.number or '0'}.{index}"
-    contrast = "CT" if head.modality == "CT" else contrast_of(head.description, head.contrast_agent)
-    return Series(
-        number, head.series, head.description, head.modality, contrast, tuple(frames), arranged, fault, label
+    echo = positive(_label(frames[0], "echo time") or _label(frames[0], "classic echo time"))
+    told = contrast_of(head.description, head.contrast_agent, head.acquisition, echo)
+    kind = unfit(
+        head.description,
+        head.acquisition,
+        _types(frames[0]),
+        is_ct=head.modality == "CT",
+        b_value=positive(_label(frames[0], "b-value")) or 0.0,
+        slices=None if fault else len(frames),
     )
+    return Series(
+        number,
+        head.series,
+        head.study,
+        head.description,
+        head.modality,
+        "CT" if head.modality == "CT" else told,
+        tuple(frames),
+        arranged,
+        head.acquisition,
+        fault,
+        label,
+        kind,
+    )
+
+
+def _types(frame: Frame) -> frozenset[str]:
+    told = "/".join(_label(frame, name) for name in ("type", "image type", "kind"))
+    return frozenset(told.upper().split("/")) - {""}
 
 
 def _volumes(frames: list[Frame]) -> list[tuple[str, list[Frame]]]:
@@ -239,10 +240,3 @@ def _groups(items: Iterable[Item], key: Callable[[Item], Key]) -> list[list[Item
     for item in items:
         found.setdefault(key(item), []).append(item)
     return list(found.values())
-
-
-def _order(series: Series) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in series.number.split("."))
-    except ValueError:
-        return (float("inf"),)
