@@ -22,6 +22,14 @@ from sanum.core.names import SCAN_SUFFIXES, is_scan, modality_of, scan_stem
         ("Subj1_T1w_labels.nii.gz", None),
         ("sub-0001.png", None),
         ("aT1w.nii.gz", None),
+        ("BraTS18_2013_2_1_t1.nii.gz", "T1w"),
+        ("BraTS18_2013_2_1_t1ce.nii.gz", "T1ce"),
+        ("BraTS-GLI-00005-000-t1c.nii.gz", "T1ce"),
+        ("BraTS-GLI-00005-000-t2f.nii.gz", "FLAIR"),
+        ("Subj1_FL.nii.gz", "FLAIR"),
+        ("T1.nii.gz", "T1w"),
+        ("x_PD.nii", "PDw"),
+        ("x_t10.nii", None),
     ],
 )
 def test_modality_is_the_last_part_of_the_name(name, modality):

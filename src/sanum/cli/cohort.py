@@ -28,6 +28,12 @@ def run(
         str,
         typer.Option(help="Modality of each colour channel of pictures (T1w,FLAIR,T1ce); - leaves one out."),
     ] = "",
+    pattern: Annotated[
+        Optional[str],
+        typer.Option(
+            help="How files are named: '{subject}/{subject}_{modality}.nii.gz'; also {session}, {run}, *."
+        ),
+    ] = None,
     train: Annotated[float, typer.Option(help="Share of healthy subjects to train on.")] = 0.6,
     calibration: Annotated[
         float, typer.Option(help="Share of healthy subjects held out to calibrate.")
@@ -51,6 +57,7 @@ def run(
         modality=modality,
         label="unknown" if by_mask else label,
         channels=tuple(name.strip() for name in channels.split(",") if name.strip()),
+        pattern=pattern,
         study_of=study_of,
     )
     if by_mask:

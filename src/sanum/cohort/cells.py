@@ -22,6 +22,9 @@ MAX_AGE = 130.0
 SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
 """Case names become folder names on every system."""
 
+UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+"""What becomes a hyphen where a case is named after a folder."""
+
 LISTED = 5
 """Faults of one kind that a message lists before it only counts them."""
 

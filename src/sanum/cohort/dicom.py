@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sanum.cohort.cells import check_case_name, listed
+from sanum.cohort.cells import UNSAFE, check_case_name, listed
 from sanum.cohort.table import Row
 from sanum.core.errors import CohortError
 from sanum.core.files import is_dicom
 from sanum.core.names import DICOM_SUFFIXES, IMAGE_SUFFIXES, is_scan, modality_of
 from sanum.core.units import MODALITIES
-
-UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 StudyOf = Callable[[Path], tuple[str, str] | None]
 """Patient and study of the DICOM pictures right inside a folder, "" where they do not tell; None without a picture."""

@@ -30,7 +30,7 @@ SESSION = re.compile(r"_(ses-[A-Za-z0-9]+)(?=_|$)")
 
 
 @dataclass
-class _Names:
+class Names:
     """A folder's files while they are sorted out.
 
     Attributes:
@@ -46,6 +46,7 @@ class _Names:
     left_out: list[Path] = field(default_factory=list)
 
     def add_scan(self, case: str, modality: str, path: Path) -> None:
+        """Take a file for a scan of a case; refuses a second one of a modality."""
         found = self.scans.setdefault(case, {})
         if modality in found:
             raise CohortError(
@@ -56,6 +57,7 @@ class _Names:
         self.case_of[scan_stem(path)] = self.case_of[case] = case
 
     def add_companion(self, path: Path, start: str) -> None:
+        """Take a file for a mask of what its name goes on from, where it says so."""
         role = MASK_ENDINGS.get(scan_stem(path)[len(start) :].lower())
         masks = self.masks.setdefault(self.case_of[start], {})
         if role is None or role in masks:
@@ -84,8 +86,10 @@ def find_plain(root: Path, modality: str | None) -> tuple[list[Row], tuple[str, 
             can't be a folder name.
     """
     files = sorted(path for path in root.iterdir() if is_scan(path) and path.is_file())
-    names = _sort_out(root, files, modality)
-    rows = [_row(root, case, scans, names.masks.get(case, {})) for case, scans in sorted(names.scans.items())]
+    names = sort_out(root, files, modality)
+    rows = [
+        row_of(root, case, scans, names.masks.get(case, {})) for case, scans in sorted(names.scans.items())
+    ]
     notes: tuple[str, ...] = ()
     if names.left_out:
         notes += (
@@ -118,8 +122,13 @@ def find_paired(root: Path, modality: str | None) -> tuple[list[Row], tuple[str,
     return paired, notes
 
 
-def _sort_out(root: Path, files: Sequence[Path], modality: str | None) -> _Names:
-    names = _Names()
+def sort_out(root: Path, files: Sequence[Path], modality: str | None) -> Names:
+    """Which files of one folder are scans of which case, which are masks of them, and which are neither.
+
+    Raises:
+        CohortError: as `find_plain`.
+    """
+    names = Names()
     unnamed = []
     for path in files:
         told = modality_of(path)
@@ -133,7 +142,7 @@ def _sort_out(root: Path, files: Sequence[Path], modality: str | None) -> _Names
         start = names.start_of(stem)
         if start is not None:
             companions.append((path, start))
-        elif _is_mask(stem) or (modality is None and names.scans):
+        elif is_mask(stem) or (modality is None and names.scans):
             names.left_out.append(path)
         elif modality is None:
             raise CohortError(
@@ -152,12 +161,17 @@ def _rank(order: Sequence[str], ending: str) -> int:
     return order.index(ending.lower()) if ending.lower() in order else len(order)
 
 
-def _is_mask(stem: str) -> bool:
+def is_mask(stem: str) -> bool:
     """Whether a name says mask even with no scan beside it; `_brain` alone may be an extracted brain."""
     return stem.lower().endswith(tuple(ending for ending in MASK_ENDINGS if ending != "_brain"))
 
 
-def _row(root: Path, case: str, scans: Mapping[str, Path], masks: Mapping[str, Path]) -> Row:
+def row_of(root: Path, case: str, scans: Mapping[str, Path], masks: Mapping[str, Path]) -> Row:
+    """The row of a case, with subject and session as its name tells them.
+
+    Raises:
+        CohortError: a name that can't be a folder name.
+    """
     check_case_name(str(root), case)
     named = SUBJECT.match(case)
     session = SESSION.search(case)

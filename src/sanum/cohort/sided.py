@@ -10,7 +10,7 @@ from pathlib import Path
 from sanum.cohort.cells import check_case_name, listed
 from sanum.cohort.table import Row
 from sanum.core.errors import CohortError
-from sanum.core.names import is_scan, scan_stem
+from sanum.core.names import is_scan, modality_called, scan_stem
 
 FOLDERS: Mapping[str, str] = {
     "ct": "CT",
@@ -21,6 +21,7 @@ FOLDERS: Mapping[str, str] = {
     "t2": "T2w",
     "t2w": "T2w",
     "flair": "FLAIR",
+    "fl": "FLAIR",
     "t1ce": "T1ce",
 }
 """Modality by the name of a folder; "MR" is what the caller says MRI shows."""
@@ -82,10 +83,17 @@ def _halves(root: Path, mr: str) -> list[_Half]:
             shown, part = (mr if named == "MR" else named), ""
         else:
             continue
-        files = {scan_stem(path): path for path in sorted(folder.iterdir()) if is_scan(path)}
+        files = {_stem(path, shown): path for path in sorted(folder.iterdir()) if is_scan(path)}
         if files:
             found.append(_Half(shown, part, files))
     return found
+
+
+def _stem(path: Path, modality: str) -> str:
+    """The name without the modality that its folder says already: `fl/Subj1_FL.nii.gz` belongs to `Subj1`."""
+    stem = scan_stem(path)
+    case, _, last = stem.rpartition("_")
+    return case if case and modality_called(last) == modality else stem
 
 
 def _paired(root: Path, halves: Sequence[_Half]) -> tuple[list[tuple[str, dict[str, Path]]], list[str]]:

@@ -15,8 +15,16 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy")
 SCAN_SUFFIXES = NIFTI_SUFFIXES + MGH_SUFFIXES + ITK_SUFFIXES + DICOM_SUFFIXES + IMAGE_SUFFIXES
 """Every suffix that a reader of `formats` takes, the longer of two that overlap first."""
 
-_MODALITY_OF_TOKEN = {name.lower(): name for name in MODALITIES}
+SHORT_NAMES = {
+    **dict.fromkeys(("t1", "t1n"), "T1w"),
+    **dict.fromkeys(("t1c", "t1gd", "t1post", "t1km"), "T1ce"),
+    "t2": "T2w",
+    **dict.fromkeys(("fl", "t2f"), "FLAIR"),
+    "pd": "PDw",
+}
+"""What data sets without BIDS names call the modalities: BraTS, NiChart and others."""
 
+_MODALITY_OF_TOKEN = {**{name.lower(): name for name in MODALITIES}, **SHORT_NAMES}
 
 PART_MARK = "#"
 """Stands between a path and the part of it that is meant: `study.zip#5`, `slice.tif#2`."""
@@ -50,15 +58,20 @@ def scan_stem(path: Path) -> str:
 
 
 def modality_of(path: Path) -> str | None:
-    """Modality by the BIDS suffix of the name in any case, or None where it tells none.
+    """Modality by the last part of the name in any case, a BIDS suffix or a short name; None where it tells none.
 
     A T1w with a contrast entity (`_ce-gadolinium_T1w`) is T1ce.
     """
     *entities, last = scan_stem(path).lower().split("_")
-    modality = _MODALITY_OF_TOKEN.get(last)
+    modality = modality_called(last) or modality_called(last.rpartition("-")[2])
     if modality == "T1w" and any(entity.startswith("ce-") for entity in entities):
         return "T1ce"
     return modality
+
+
+def modality_called(word: str) -> str | None:
+    """The modality that a word means, in any case: "T1w", "t1", "FL"; None for any other word."""
+    return _MODALITY_OF_TOKEN.get(word.lower())
 
 
 def _suffix(path: Path) -> str | None:

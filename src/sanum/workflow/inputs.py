@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from sanum.cohort.cells import UNSAFE
 from sanum.cohort.discover import discover
 from sanum.cohort.table import Row, read_cohort
 from sanum.core.errors import CohortError, ScanError
@@ -35,7 +38,7 @@ def gather(
         ScanError: a path does not exist or is nothing that can be read.
         CohortError: two inputs lead to the same case name, or nothing was found.
     """
-    rows = [row for path in inputs for row in _rows(path, modalities, modality, split, series)]
+    rows = _told_apart([row for path in inputs for row in _rows(path, modalities, modality, split, series)])
     seen: dict[str, Row] = {}
     for row in rows:
         if row.case in seen:
@@ -47,6 +50,20 @@ def gather(
     if not rows:
         raise CohortError(f"no case in {', '.join(str(path) for path in inputs)}")
     return rows
+
+
+def _told_apart(rows: Sequence[Row]) -> list[Row]:
+    """Rows of files that are called alike in different folders, named by those: `case_8` of `case_8/T1.nii.gz`."""
+    counts = Counter(row.case for row in rows)
+    return [row if counts[row.case] == 1 else _by_folder(row, rows) for row in rows]
+
+
+def _by_folder(row: Row, rows: Sequence[Row]) -> Row:
+    (first, *_), alike = row.scans.values(), [one for one in rows if one.case == row.case]
+    folders = [next(iter(one.scans.values())).absolute().parent for one in alike]
+    shared = Path(os.path.commonpath(folders))
+    name = UNSAFE.sub("-", "_".join(first.absolute().parent.relative_to(shared).parts))
+    return replace(row, case=name, subject=name) if name and row.subject == row.case else row
 
 
 def _rows(
