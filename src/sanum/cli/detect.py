@@ -29,6 +29,16 @@ def run(
     cluster: Annotated[
         Optional[str], typer.Option(help="Dask scheduler tcp://host:port, or slurm; docs/large_cohorts.md.")
     ] = None,
+    dicom: Annotated[
+        bool,
+        typer.Option("--dicom", help="Results of DICOM series as DICOM too, for a PACS; needs sanum[dicom]."),
+    ] = False,
+    fractional_map: Annotated[
+        bool,
+        typer.Option(
+            "--fractional-map", help="In DICOM the map as a fractional segmentation, for older viewers."
+        ),
+    ] = False,
 ) -> None:
     """Judge each case: decision, map in the scan's own space, overlays and a report.
 
@@ -44,7 +54,13 @@ def run(
     )
     with progress("detecting", len(rows)) as advance:
         lines = detect_rows(
-            model, rows, out, workers=workers, cluster=cluster, on_done=lambda line: advance(line["case"])
+            model,
+            rows,
+            out,
+            workers=workers,
+            cluster=cluster,
+            dicom=("fractional" if fractional_map else "parametric") if dicom or fractional_map else None,
+            on_done=lambda line: advance(line["case"]),
         )
     for line in lines[:50]:
         print(_sentence(line))
@@ -59,7 +75,8 @@ def _sentence(line: dict[str, str]) -> str:
     if line["status"] == "refused":
         return f"{line['case']}: refused, because {line['reason']}"
     series = f", series {line['series']}" if line["series"] else ""
+    dicom = f"; DICOM: {line['dicom']}" if "dicom" in line else ""
     return (
         f"{line['case']}{series}: {line['status']}, score {line['score']} (threshold {line['threshold']}), "
-        f"p = {float(line['p_value']):.3f}, {line['findings']} findings"
+        f"p = {float(line['p_value']):.3f}, {line['findings']} findings{dicom}"
     )

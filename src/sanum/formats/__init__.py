@@ -28,6 +28,7 @@ from sanum.core.names import (
     with_part,
 )
 from sanum.core.records import Scan, Source
+from sanum.core.source_series import SourceSeries
 from sanum.core.units import MODALITIES, Volume
 from sanum.formats import dicom, image, itk, mgh, nifti
 from sanum.formats.checks import check_contrast, check_finite
@@ -41,10 +42,14 @@ __all__ = [
     "Header",
     "Reader",
     "inspect_scan",
+    "is_dicom_source",
     "is_scan",
     "modality_of",
+    "read_any_origin",
     "read_grid",
+    "read_map",
     "read_mask",
+    "read_origin",
     "read_scan",
     "scan_stem",
     "split_part",
@@ -110,6 +115,46 @@ def read_grid(path: Path, modality: str | None = None) -> Grid:
     """
     reader, file, selection = _asked(path, modality)
     return reader.read_header(file, selection).grid
+
+
+def is_dicom_source(path: Path) -> bool:
+    """Whether the DICOM reader takes a path.
+
+    Raises:
+        ScanError: there is no such file, or no reader takes it.
+    """
+    return _asked(path, None)[0] is _DICOM
+
+
+def read_origin(path: Path, modality: str | None = None) -> SourceSeries:
+    """The headers of the DICOM files that `read_scan` takes, and where its slices lie in them.
+
+    Raises:
+        ScanError, GeometryError: as `read_scan`.
+    """
+    _, file, selection = _asked(path, modality)
+    return dicom.read_origin(file, selection)
+
+
+def read_any_origin(path: Path) -> SourceSeries:
+    """One DICOM header of each series, for what refers to a study of which no series could be chosen.
+
+    Raises:
+        ScanError: no DICOM, damaged, or of several patients.
+    """
+    return dicom.read_any_origin(_asked(path, None)[1])
+
+
+def read_map(path: Path) -> tuple[Volume, Grid]:
+    """Read an anomaly map or labels that `write_map` or `write_volume` wrote: (I, J, K) float32, and their grid.
+
+    Raises:
+        ScanError: missing or damaged.
+        GeometryError: an affine that is no geometry.
+    """
+    reader, file, selection = _asked(path, None)
+    values, header = reader.read(file, selection)
+    return values, header.grid
 
 
 def inspect_scan(path: Path) -> dict[str, Any]:

@@ -21,11 +21,13 @@ from sanum.cohort.table import Row
 from sanum.core.errors import CalibrationError, ModelFileError, ScanError, StorageError
 from sanum.core.files import atomic_folder, write_json, write_text
 from sanum.core.records import Calibration, Detection, Finding, MemberMap, Prepared, Provenance, Scan, Side
+from sanum.dicom.write import MapKind, require_extra
 from sanum.formats import modality_of, scan_stem, split_part, write_map, write_volume
 from sanum.model import Model, load
 from sanum.prepare.presets import Preparation, Template
 from sanum.prepare.way_back import reconstruction_to_native, to_native
 from sanum.workflow.cohort_report import write_cohort_report
+from sanum.workflow.dicom_results import add_dicom
 from sanum.workflow.disagreement import named, pair_warnings, sides, single_modality, single_modality_warning
 from sanum.workflow.executor import map_cases
 from sanum.workflow.model_cache import cached_model
@@ -73,6 +75,7 @@ class _Job:
     model_sha256: str
     row: Row
     folder: Path
+    dicom: MapKind | None = None
 
 
 def _quiet(stage: str) -> None:
@@ -237,6 +240,7 @@ def detect_rows(
     *,
     workers: int | None = None,
     cluster: str | None = None,
+    dicom: MapKind | None = None,
     on_done: Callable[[dict[str, Any]], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Judge many cases: one folder a case under `out`, and `detections.tsv` over all of them.
@@ -247,6 +251,7 @@ def detect_rows(
         out: where results go.
         workers: processes, or jobs of a Slurm cluster; see `executor.map_cases`.
         cluster: address of a Dask scheduler, or "slurm"; None runs here.
+        dicom: write results of DICOM series as DICOM too, the map in this form; the lines then tell of it.
         on_done: called with the line of each case.
 
     Returns:
@@ -254,14 +259,16 @@ def detect_rows(
 
     Raises:
         ModelFileError: the model can't be loaded.
-        ConfigError: the cluster can't be reached.
+        ConfigError: the cluster can't be reached, or `dicom` is wanted without its extra.
         StorageError: `out` can't be written.
     """
+    if dicom is not None:
+        require_extra()
     model = load(model_path)
     model.calibrated()
     there = model_path.absolute()
     known = rows if cluster is None else [_absolute(row) for row in rows]
-    jobs = [_Job(there, model.sha256, row, out.absolute() / row.case) for row in known]
+    jobs = [_Job(there, model.sha256, row, out.absolute() / row.case, dicom) for row in known]
     lines: dict[str, dict[str, Any]] = {}
     for job, line in map_cases(_detect_one, jobs, workers, cluster=cluster, lost=_given_up):
         lines[job.row.case] = line
@@ -315,7 +322,18 @@ def _saved(job: _Job, found: CaseDetection) -> dict[str, Any]:
         "largest_finding": "" if top is None else f"{top.size:.2f} {top.unit}",
         "seconds": f"{found.provenance.seconds:.2f}",
         "reason": found.reason,
+        **({} if job.dicom is None else {"dicom": _dicom(job, job.dicom)}),
     }
+
+
+def _dicom(job: _Job, kind: MapKind) -> str:
+    """How many DICOM files were written, or why none; the decision stands either way."""
+    taken = usable_modalities(cached_model(job.model_path, job.model_sha256), job.row)
+    modality = next((name for name in taken if name in job.row.scans), next(iter(job.row.scans)))
+    try:
+        return f"{len(add_dicom(job.folder, job.row.scans[modality], modality, kind))} files"
+    except ScanError as error:
+        return str(error)
 
 
 def _cell(value: float | None) -> str:

@@ -13,13 +13,14 @@ from sanum.core.grid import Grid
 from sanum.core.units import Volume
 from sanum.formats.checks import check_size
 from sanum.formats.dicom.choice import Choice, choose, used
+from sanum.formats.dicom.origin import read_any_origin, read_origin
 from sanum.formats.dicom.pixels import read_voxels
 from sanum.formats.dicom.series import Series, list_series
 from sanum.formats.dicom.sources import Opener, sources
 from sanum.formats.dicom.study import study_of
 from sanum.formats.reader import Header, Selection
 
-__all__ = ["inspect_study", "read", "read_header", "study_of"]
+__all__ = ["inspect_study", "read", "read_any_origin", "read_header", "read_origin", "study_of"]
 
 
 def read_header(path: Path, selection: Selection) -> Header:
