@@ -77,6 +77,8 @@ class Model:
         """
         again = "run `sanum calibrate` with held-out healthy cases"
         found = self.single_calibrations.get(only) if only else self.calibration
+        if self.detector.judges_each and not only:
+            found = next(iter(self.single_calibrations.values()), None)
         if found is None:
             what = f" for cases with {only} alone" if only else ""
             raise CalibrationError(f"model {self.name} is not calibrated{what}, so it can't decide; {again}")

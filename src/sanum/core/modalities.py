@@ -49,6 +49,10 @@ TABLE: Mapping[str, Modality] = {
 """Names are BIDS suffixes; CT's windows are those by which head CT is read."""
 
 
+MRI_SEQUENCES = ("T1w", "T2w", "FLAIR", "PDw")
+"""Sequences without contrast agent, whose tissues have levels that can be made; see `sanum.synthesis.contrasts`."""
+
+
 def modality_of_channel(channel: str) -> str:
     """The modality that a channel shows: "CT" of "CT:brain", "T1w" of "T1w"."""
     return channel.partition(CHANNEL_MARK)[0]

@@ -98,6 +98,15 @@ DETECTORS = (
         memory="a small network and two volumes a channel",
         needs="30 or more healthy scans on the template grid",
     ),
+    Entry(
+        "multi-contrast",
+        "sanum.detectors.multi_contrast",
+        "MultiContrast",
+        "chance of lesion from a U-Net that learned on made contrasts: T1w, T2w, FLAIR or PDw, alone or together",
+        cost="an hour or two",
+        memory="a small network",
+        needs="tissue memberships of healthy heads, see `sanum tissues`",
+    ),
     _entry(
         "padim",
         "Padim",

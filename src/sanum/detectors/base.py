@@ -35,6 +35,8 @@ class Detector(ABC):
     Config: ClassVar[type[Any]]
     takes_single_modalities: ClassVar[bool] = False
     """Whether `score` also judges a case that has one of several modalities only, in a weaker mode."""
+    judges_each: ClassVar[bool] = False
+    """Whether it judges each modality by itself, so that any of them is a whole case: `score` takes one at a time."""
 
     def __init__(self, config: Any, modalities: tuple[str, ...]) -> None:
         self.config = config

@@ -195,6 +195,7 @@ RECIPES: Mapping[str, Recipe] = {
     "restore-slices": RESTORE_SLICES,
     "restore-volume": RESTORE_VOLUME,
     "restore-3d": RESTORE_3D,
+    "multi-contrast": Recipe("multi-contrast", summary=Summary("top", 0.002)),
     "padim": Recipe("padim"),
     "patchcore": Recipe("patchcore"),
     "fae": Recipe("fae"),

@@ -25,8 +25,12 @@ OTHER_FILES = 128
 
 
 def save_arrays(folder: Path, prepared: Prepared) -> None:
-    """Write `slices.npy` (K, C, I, J) float32, `mask.npy` (K, I, J) and, where there is one, `lesion.npy`."""
-    np.save(folder / "slices.npy", np.ascontiguousarray(prepared.voxels.transpose(3, 0, 1, 2), np.float32))
+    """Write `slices.npy` (K, C, I, J) float32, `mask.npy` (K, I, J) and, where there is one, `lesion.npy`.
+
+    Voxels in half precision stay so.
+    """
+    kind = np.float16 if prepared.voxels.dtype == np.float16 else np.float32
+    np.save(folder / "slices.npy", np.ascontiguousarray(prepared.voxels.transpose(3, 0, 1, 2), kind))
     np.save(folder / "mask.npy", np.ascontiguousarray(prepared.mask.transpose(2, 0, 1)))
     if prepared.lesion is not None:
         np.save(folder / "lesion.npy", np.ascontiguousarray(prepared.lesion.transpose(2, 0, 1)))
@@ -45,6 +49,7 @@ def facts_of(prepared: Prepared) -> dict[str, Any]:
         "sources": prepared.sources,
         "steps": prepared.steps,
         "lesion": prepared.lesion is not None,
+        "half": prepared.voxels.dtype == np.float16,
         "quality": prepared.quality,
     }
     return cast(dict[str, Any], msgspec.to_builtins(plain))
@@ -59,7 +64,8 @@ def open_case(folder: Path, case: str, facts: dict[str, Any]) -> Prepared:
     grid = Grid.from_dict(facts["grid"])
     i, j, k = grid.shape
     modalities = tuple(facts["modalities"])
-    voxels = _mapped(folder / "slices.npy", (k, len(modalities), i, j), np.float32)
+    kind = np.float16 if facts.get("half") else np.float32
+    voxels = _mapped(folder / "slices.npy", (k, len(modalities), i, j), kind)
     mask = _mapped(folder / "mask.npy", (k, i, j), np.bool_)
     lesion = _mapped(folder / "lesion.npy", (k, i, j), np.bool_) if facts["lesion"] else None
     return Prepared(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,8 +11,9 @@ from typing import Any, Literal, TypeAlias
 from sanum.core.config import did_you_mean, from_dict, to_dict
 from sanum.core.errors import ConfigError
 from sanum.core.files import json_sha256
-from sanum.core.modalities import CHANNEL_MARK, TABLE
+from sanum.core.modalities import CHANNEL_MARK, MRI_SEQUENCES, TABLE
 from sanum.core.units import MAX_SPACING_MM, MIN_SPACING_MM, MODALITIES
+from sanum.synthesis.tissues import HEAD_CHANNELS
 
 NEAR_ZERO = 5 / 255
 """Scaled intensity that counts as empty: five grey levels of an 8-bit picture. Background noise of magnitude
@@ -130,14 +132,38 @@ class Template:
         return _channels(self.modalities, self.ct_windows)
 
 
+@dataclass(frozen=True)
+class Heads(Template):
+    """Healthy heads to make contrasts of: the T1w scan on the template, 0 where there is none, and what it is made of.
+
+    Made by `sanum tissues`, not from scans alone; the settings are those of `Template`.
+    """
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Scan, tissue memberships and brain mask, see `sanum.synthesis.tissues`."""
+        return HEAD_CHANNELS
+
+
 Preparation: TypeAlias = Slices | Template
 
-PRESETS: dict[str, type[Slices] | type[Template]] = {"slices": Slices, "template": Template}
+PRESETS: dict[str, type[Slices] | type[Template]] = {"slices": Slices, "template": Template, "heads": Heads}
+
+
+def judged_as(preparation: Preparation) -> Preparation:
+    """How scans are prepared for a model that learns from a store of this preparation: the same, but for heads.
+
+    Of heads any sequence of MRI can be made, so that their models take any.
+    """
+    if not isinstance(preparation, Heads):
+        return preparation
+    scans = Template(**{one.name: getattr(preparation, one.name) for one in dataclasses.fields(preparation)})
+    return dataclasses.replace(scans, modalities=MRI_SEQUENCES)
 
 
 def preparation_to_dict(preparation: Preparation) -> dict[str, Any]:
     """Plain JSON form; the key "preset" names the kind."""
-    preset = next(name for name, kind in PRESETS.items() if isinstance(preparation, kind))
+    preset = next(name for name, kind in PRESETS.items() if type(preparation) is kind)
     return {"preset": preset, **to_dict(preparation)}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -98,14 +98,14 @@ def train(
             net.train()
             for images in prefetched(training.shuffled(schedule.batch, seed, epoch)):
                 mine = group.part(images)
-                error = _loss(net, loss, mine, device)
                 _set_rate(optimiser, schedule.rate((history.images + meter.images) / planned))
-                optimiser.zero_grad()
-                torch.autograd.backward(error)
-                group.average_gradients(net, group.share(images, mine))
-                if schedule.max_grad_norm is not None:
-                    nn.utils.clip_grad_norm_(net.parameters(), schedule.max_grad_norm)
-                optimiser.step()
+                for error in _errors(net, loss, mine, device):
+                    optimiser.zero_grad()
+                    torch.autograd.backward(error)
+                    group.average_gradients(net, group.share(images, mine))
+                    if schedule.max_grad_norm is not None:
+                        nn.utils.clip_grad_norm_(net.parameters(), schedule.max_grad_norm)
+                    optimiser.step()
                 meter.add(error, len(images))
                 if meter.due() and group.is_main:
                     _refuse_divergence(net, meter.loss(), epoch)
@@ -129,6 +129,21 @@ def _loss(net: nn.Module, loss: Loss, images: Images, device: torch.device) -> T
     batch = torch.from_numpy(images).to(device, non_blocking=True)
     with torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device)):
         return loss(net, batch)
+
+
+def _errors(net: nn.Module, loss: Loss, images: Images, device: torch.device) -> Iterator[Tensor]:
+    """The error of each step that a batch gives: one, or as many as the loss makes of it."""
+    many = getattr(loss, "batches", None)
+    if many is None:
+        yield _loss(net, loss, images, device)
+        return
+    steps = many(net, torch.from_numpy(images).to(device, non_blocking=True))
+    while True:
+        with torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device)):
+            error = next(steps, None)
+        if error is None:
+            return
+        yield error
 
 
 def _validation_loss(

@@ -97,6 +97,8 @@ def detect(
         CalibrationError: the model is not calibrated.
     """
     model.calibrated()
+    if model.detector.judges_each and len(here := _shown(model, row)) > 1:
+        return _detect_each(model, row, here, on_stage, reconstruct)
     who = Person(row.site, row.age, row.sex)
     started = time.perf_counter()
     scan: Scan | None = None
@@ -150,6 +152,24 @@ def detect(
     )
 
 
+def _shown(model: Model, row: Row) -> tuple[str, ...]:
+    return tuple(name for name in model.preparation.modalities if name in row.scans)
+
+
+def _detect_each(
+    model: Model, row: Row, modalities: tuple[str, ...], on_stage: Callable[[str], None], reconstruct: bool
+) -> CaseDetection:
+    from sanum.workflow.each_modality import fuse
+
+    found = {
+        name: detect(
+            model, replace(row, scans={name: row.scans[name]}), on_stage=on_stage, reconstruct=reconstruct
+        )
+        for name in modalities
+    }
+    return fuse(found, model.calibrated().rule.level)
+
+
 def usable_modalities(model: Model, row: Row) -> tuple[str, ...]:
     """The modalities of a row that a model can judge it by: all it takes, or fewer where it was trained so.
 
@@ -157,7 +177,11 @@ def usable_modalities(model: Model, row: Row) -> tuple[str, ...]:
     detector judges alone.
     """
     wanted = model.preparation.modalities
-    here = tuple(name for name in wanted if name in row.scans)
+    here = _shown(model, row)
+    if model.detector.judges_each and not here:
+        raise ScanError(
+            f"{row.case}: model {model.name} judges any of {', '.join(wanted)}; the case has {', '.join(row.scans)} only"
+        )
     if single_modality(model, here):
         return here
     if not model.detector.takes_missing or wanted[0] not in row.scans:

@@ -47,10 +47,21 @@ def single_modality_warning(model: Model, present: tuple[str, ...]) -> str:
     only = single_modality(model, present)
     if not only:
         return ""
+    if model.detector.judges_each:
+        return _made_warning(model, only)
     missing = ", ".join(name for name in model.preparation.modalities if name != only)
     return (
         f"{missing} is missing, so {only} was judged alone, against healthy {only} alone: a weaker mode, which can't "
         "see what only a comparison shows."
+    )
+
+
+def _made_warning(model: Model, only: str) -> str:
+    if only not in model.facts.get("calibrated_on_made", ()):
+        return ""
+    return (
+        f"The healthy {only} scans behind this p-value were made, not scanned, so no false-alarm rate is promised for "
+        f"{only}. Calibrate on 20 to 50 healthy {only} scans of your own: `sanum calibrate … --site NAME`."
     )
 
 

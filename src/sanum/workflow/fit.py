@@ -21,11 +21,14 @@ from sanum.detectors.base import Detector
 from sanum.detectors.recipes import resolve_recipe
 from sanum.evaluation.fingerprint import seen_before
 from sanum.model import Model, load, save
-from sanum.prepare.presets import preparation_sha256
+from sanum.prepare.presets import judged_as, preparation_sha256
 from sanum.prepare.store import ManifestRow, Store
 from sanum.training.run import Run
 from sanum.workflow.disagreement import with_modalities
 from sanum.workflow.leaks import identities
+
+MADE_SITE = "made"
+"""Site of scans that `sanum render` made of healthy heads."""
 
 
 def fit(
@@ -54,7 +57,8 @@ def fit(
     """
     plan = resolve_recipe(recipe, settings or {})
     rows = healthy_rows(store, "train", allow_labels)
-    detector = detector_class(plan.detector)(plan.config, store.preparation.channels)
+    preparation = judged_as(store.preparation)
+    detector = detector_class(plan.detector)(plan.config, preparation.channels)
     cases = store.cases([row.case for row in rows])
     detector.fit(cases, seed=seed, run=run)
     facts = {
@@ -71,7 +75,7 @@ def fit(
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         **_losses(detector),
     }
-    return Model(plan.name, detector, store.preparation, facts=facts)
+    return Model(plan.name, detector, preparation, facts=facts)
 
 
 def fit_and_calibrate(
@@ -262,8 +266,7 @@ def calibrate(
         CohortError: no calibration row, one that is not known to be healthy, or one that was trained on.
     """
     preparation = preparation_sha256(model.preparation)
-    if preparation != preparation_sha256(store.preparation):
-        raise CalibrationError(f"{store.folder}: prepared otherwise than model {model.name} demands")
+    _require_preparation(model, store)
     rows = healthy_rows(store, "calibration", allow_labels) if site is None else _site_rows(store, site)
     sources = {row.case: identities(store.load(row.case)) for row in rows}
     trained = seen_before(sources, model.facts.get("training_sources", ()))
@@ -285,17 +288,46 @@ def calibrate(
             guarantees=guarantees or kept,
         )
 
-    single = model.detector.modalities if model.detector.takes_single_modalities else ()
-    by_modality = {name: over(name) for name in single if len(single) > 1}
-    calibration = over("")
+    if model.detector.judges_each:
+        (only,) = store.preparation.modalities
+        by_modality, calibration = {**model.single_calibrations, only: over(only)}, None
+    else:
+        single = model.detector.modalities if model.detector.takes_single_modalities else ()
+        by_modality = {name: over(name) for name in single if len(single) > 1}
+        calibration = over("")
     facts = {
         **model.facts,
         "calibration_labels": sorted({row.label for row in rows}),
         "calibration_sites": sorted({row.site for row in rows if row.site}),
         "calibration_sources": sorted({name for names in sources.values() for name in names}),
         "calibrated_for_site": site,
+        "calibrated_on_made": _calibrated_on_made(model, store, rows),
     }
     return replace(model, calibration=calibration, single_calibrations=by_modality, facts=facts)
+
+
+def _require_preparation(model: Model, store: Store) -> None:
+    """A detector that judges each modality by itself is calibrated on stores of one modality."""
+    wanted = model.preparation
+    if model.detector.judges_each:
+        names = store.preparation.modalities
+        if len(names) != 1 or names[0] not in wanted.modalities:
+            raise CalibrationError(
+                f"{store.folder}: model {model.name} judges {', '.join(wanted.modalities)} one by one; give a store of "
+                "one of them, made with --modality"
+            )
+        wanted = replace(wanted, modalities=names)
+    if preparation_sha256(wanted) != preparation_sha256(store.preparation):
+        raise CalibrationError(f"{store.folder}: prepared otherwise than model {model.name} demands")
+
+
+def _calibrated_on_made(model: Model, store: Store, rows: Sequence[ManifestRow]) -> list[str]:
+    """Modalities whose healthy scores come from made scans, so that they vouch for no rate on real ones."""
+    before = set(model.facts.get("calibrated_on_made", ()))
+    return sorted(
+        (before - set(store.preparation.modalities))
+        | (set(store.preparation.modalities) if any(row.site == MADE_SITE for row in rows) else set())
+    )
 
 
 def _site_rows(store: Store, site: str) -> list[ManifestRow]:

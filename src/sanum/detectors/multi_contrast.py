@@ -1,0 +1,173 @@
+"""A network of slices that learned on made contrasts of healthy heads, so that it judges any sequence of MRI."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sanum.core.errors import ModelFileError, ScanError, TrainingError
+from sanum.core.modalities import MRI_SEQUENCES
+from sanum.core.records import AnomalyMap, Prepared
+from sanum.core.units import Channels
+from sanum.detectors.base import Detector, State
+from sanum.detectors.lesion_training import train_on_lesions
+from sanum.detectors.slicewise import Teaching, require_at_least, require_widths
+from sanum.detectors.smoothing import smooth_within
+from sanum.nets.plane_restorer import PlaneRestorer, PlaneRestorerConfig, windows_along
+from sanum.synthesis.made_volumes import Plan
+from sanum.synthesis.tissues import HEAD_CHANNELS
+from sanum.training.checkpoint import compact_arrays, load_net_arrays
+from sanum.training.data import WHOLE
+from sanum.training.history import History
+from sanum.training.run import Run
+from sanum.training.volume_loss import VolumeLoss, Windows
+
+EMA_DECAY = 0.998
+"""Decay of the running average of the weights: about the last 500 steps."""
+
+AT_ONCE = 24
+"""Slices that are scored together."""
+
+
+@dataclass(frozen=True)
+class Config(Teaching):
+    """Settings of the network, of what it is taught with, and of scoring; `batch` counts heads.
+
+    Attributes:
+        widths: feature maps of each level of the U-Net.
+        fold: side of the pixel blocks that the network works on.
+        plan: how volumes are made of heads.
+        windows: how slices are drawn of made volumes.
+        planes: axes across which slices are scored, 0 to 2; the score is their mean.
+        smoothing_mm: standard deviation of a Gaussian over the score, in mm.
+    """
+
+    epochs: int = 16
+    batch: int = 8
+    learning_rate: float = 1.5e-3
+    widths: tuple[int, ...] = (32, 64, 96, 128, 128)
+    fold: int = 2
+    plan: Plan = field(default_factory=Plan)
+    windows: Windows = field(default_factory=Windows)
+    planes: tuple[int, ...] = (0, 1, 2)
+    smoothing_mm: float = 3.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_widths(self.widths)
+        require_at_least(1, "fold", self.fold)
+        require_at_least(0, "smoothing_mm", self.smoothing_mm)
+        if not self.planes or not set(self.planes) <= {0, 1, 2}:
+            raise ValueError(f"planes: expected some of 0, 1 and 2, got {self.planes}")
+
+
+class MultiContrast(Detector):
+    """How sure a network is of a lesion that was taught on made contrasts, in slices across three axes.
+
+    The kin of `restore` (see there for sources); contrasts are made of tissue memberships in the manner of SynthSeg
+    (Billot et al. 2023), so that one network judges sequences that it never saw scanned. It is told the sequence. With
+    the chance p of a lesion the score is −ln(1 − p), the mean over the planes.
+
+    Attributes:
+        net_: the trained network.
+        history_: course of the training; None after `load_state`.
+    """
+
+    name = "multi-contrast"
+    Config = Config
+    takes_single_modalities = True
+    judges_each = True
+
+    net_: PlaneRestorer | None = None
+    history_: History | None = None
+
+    def fit(self, cases: Sequence[Prepared], *, seed: int, run: Run | None = None) -> Self:
+        """Train on heads: cases whose channels are `sanum.synthesis.tissues.HEAD_CHANNELS`.
+
+        Raises:
+            TrainingError: no cases, or cases of other channels, beside what the loop raises.
+        """
+        if not cases:
+            raise TrainingError("multi-contrast: no training case; give at least one healthy head")
+        for case in cases:
+            if case.modalities != HEAD_CHANNELS:
+                raise TrainingError(
+                    f"{case.case}: multi-contrast learns from tissue memberships, not from {', '.join(case.modalities)}; "
+                    "make them with `sanum tissues`"
+                )
+        settings: Config = self.config
+        loss = VolumeLoss(settings.plan, settings.windows, MRI_SEQUENCES)
+        self.net_, self.history_ = train_on_lesions(
+            self._new_net, loss, cases, settings, ema_decay=EMA_DECAY, depth=WHOLE, seed=seed, run=run
+        )
+        return self
+
+    def score(self, case: Prepared) -> AnomalyMap:
+        """−ln(1 − chance of lesion) at each voxel, 0 and up, smoothed."""
+        self._check_case(case)
+        net = self._fitted()
+        with torch.inference_mode():
+            log_odds, _ = self._mapped(net, case)
+        values = functional.softplus(log_odds).numpy()
+        return self._map(case, smooth_within(values, case.mask, case.grid, self.config.smoothing_mm))
+
+    def restored(self, case: Prepared) -> Channels | None:
+        """The volume as the network restores it, the mean over the planes."""
+        self._check_case(case)
+        with torch.inference_mode():
+            _, healthy = self._mapped(self._fitted(), case)
+        return healthy.clamp(0.0, 1.0).numpy()[None]
+
+    def _check_case(self, case: Prepared) -> None:
+        if len(case.modalities) != 1 or case.modalities[0] not in self.modalities:
+            raise ScanError(
+                f"{case.case}: this detector takes one of {', '.join(self.modalities)} at a time; "
+                f"the case has {', '.join(case.modalities)}"
+            )
+        if not case.mask.any():
+            raise ScanError(f"{case.case}: the mask is empty, so there is nothing to judge")
+
+    def state(self) -> State:
+        """Weights of the network in half precision."""
+        return {f"net.{name}": array for name, array in compact_arrays(self._fitted()).items()}
+
+    def load_state(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """Take up saved weights."""
+        if not all(name.startswith("net.") for name in arrays):
+            raise ModelFileError("multi-contrast: strange arrays in its state; the model file is damaged")
+        net = self._new_net()
+        load_net_arrays(net, {name.removeprefix("net."): array for name, array in arrays.items()})
+        nn.utils.convert_conv2d_weight_memory_format(net, torch.channels_last)
+        self.net_, self.history_ = net.eval(), None
+        return self
+
+    def _mapped(self, net: PlaneRestorer, case: Prepared) -> tuple[Tensor, Tensor]:
+        """Log-odds of a lesion and the restored volume, each (I, J, K), the mean over the planes."""
+        volume = torch.from_numpy(np.ascontiguousarray(case.voxels[0]))
+        told = torch.tensor([float(case.modalities[0] == name) for name in MRI_SEQUENCES])
+        shown = np.flatnonzero
+        total = [torch.zeros_like(volume), torch.zeros_like(volume)]
+        for axis in self.config.planes:
+            others = tuple(other for other in range(3) if other != axis)
+            slices = torch.from_numpy(shown(case.mask.any(axis=others)))
+            for which in slices.split(AT_ONCE):
+                found = net(windows_along(volume, axis, which, told))
+                for whole, part in zip(total, found, strict=True):
+                    whole.movedim(axis, 0)[which] += part[:, 0] / len(self.config.planes)
+        return total[0], total[1]
+
+    def _new_net(self) -> PlaneRestorer:
+        settings: Config = self.config
+        return PlaneRestorer(PlaneRestorerConfig(MRI_SEQUENCES, settings.widths, settings.fold))
+
+    def _fitted(self) -> PlaneRestorer:
+        if self.net_ is None:
+            raise self._not_fitted()
+        return self.net_

@@ -1,0 +1,298 @@
+"""Whole volumes to learn from: a healthy head, moved, aged, shown in some contrast, spoilt by a lesion and a scanner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import cast
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from sanum.synthesis.contrasts import FREE, SEQUENCES, bright_share, rendered, tissue_levels
+from sanum.synthesis.draws import Draws
+from sanum.synthesis.fields import Size, box_maximum, box_mean, smooth_field
+from sanum.synthesis.local_lesions import Lesions, plant_lesions
+from sanum.synthesis.tissues import BRAIN_TISSUES, TISSUES
+
+UNTOLD = "untold"
+"""In place of a sequence's name where the network is not told it."""
+
+ENDS, MIDDLE = (0.005, 0.5, 0.995), 0.5
+"""Quantiles within the brain that become 0, `MIDDLE` and 1, as the template preset has it."""
+
+
+@dataclass(frozen=True)
+class Scanning:
+    """How heads and scanners differ; 0 leaves a property as it is.
+
+    Attributes:
+        rotation: standard deviation of rotation and shear, radians.
+        scale: greatest relative change of size along each axis.
+        shift: standard deviation of translation, as a share of half the volume.
+        warp: greatest smooth displacement, as a share of half the volume.
+        atrophy: share of the volumes whose fluid spaces widen.
+        caps: share of the volumes with a bright rim around the ventricles, where the sequence shows such.
+        residue: share of the volumes whose brain mask is off: too wide, too narrow, or cut.
+        gamma: standard deviation of the logarithm of the exponent.
+        bias: greatest depth of the coil's field.
+        noise: greatest standard deviation of noise.
+        blur: share of the volumes that lose resolution evenly.
+        thick: share of the volumes scanned in slices of 2 to 4 voxels along one axis.
+        texture: greatest share of the scan's own detail in a made contrast.
+    """
+
+    rotation: float = 0.04
+    scale: float = 0.06
+    shift: float = 0.02
+    warp: float = 0.03
+    atrophy: float = 0.5
+    caps: float = 0.4
+    residue: float = 0.3
+    gamma: float = 0.12
+    bias: float = 0.25
+    noise: float = 0.045
+    blur: float = 0.35
+    thick: float = 0.3
+    texture: float = 0.7
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Which contrasts are taught, as weights.
+
+    Attributes:
+        scanned: T1w as it was scanned, where the head has a scan.
+        made: of T1w, T2w, FLAIR, PDw, in the order of `SEQUENCES`.
+        free: contrasts of no sequence.
+        told: share of the volumes whose sequence the network is told.
+    """
+
+    scanned: float = 0.28
+    made: tuple[float, ...] = (0.14, 0.17, 0.27, 0.05)
+    free: float = 0.09
+    told: float = 0.85
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that made volumes are made by."""
+
+    lesions: Lesions = field(default_factory=Lesions)
+    scanning: Scanning = field(default_factory=Scanning)
+    mix: Mix = field(default_factory=Mix)
+
+
+@dataclass(frozen=True, eq=False)
+class MadeVolume:
+    """One volume to learn from, all (I, J, K).
+
+    Attributes:
+        image: what the network sees, 0 outside the brain.
+        lesion: in {0, 1}.
+        healthy: the same without lesion and noise.
+        brain: in {0, 1}.
+        sequence: its name, or `UNTOLD`.
+    """
+
+    image: Tensor
+    lesion: Tensor
+    healthy: Tensor
+    brain: Tensor
+    sequence: str
+
+
+@torch.no_grad()
+def make_volumes(
+    head: Tensor, brain: Tensor, plan: Plan, lesions: Lesions, count: int, draws: Draws
+) -> list[MadeVolume]:
+    """Several volumes of one head in one pose, each in a contrast and with lesions of its own.
+
+    Args:
+        head: (1 + T, I, J, K) in [0, 1]: the T1w scan, 0 where there is none, and the memberships.
+        brain: (I, J, K) in {0, 1}.
+        plan: how.
+        lesions: as in `plan`, or easier ones at first.
+        count: how many.
+        draws: source of randomness.
+    """
+    scan, tissues, brain = _posed(head, brain, plan.scanning, draws)
+    scan, tissues = _aged(scan, tissues, brain, plan.scanning, draws)
+    return [_made(scan, tissues, brain, plan, lesions, draws) for _ in range(count)]
+
+
+def _made(
+    scan: Tensor | None, tissues: Tensor, brain: Tensor, plan: Plan, lesions: Lesions, draws: Draws
+) -> MadeVolume:
+    contrast, image = _contrast(scan, tissues, plan, draws)
+    image = _capped(image, tissues, contrast, plan.scanning, draws)
+    shown = _masked(brain, plan.scanning, draws)
+    inside = ((brain * shown) > 0.5).float()
+    ill, lesion = plant_lesions(image, tissues, inside, lesions, bright_share(contrast), draws)
+    seen, healthy = _scanned(torch.stack([ill, image])[:, None], shown, plan.scanning, draws)
+    told = contrast != FREE and _chance(plan.mix.told, draws)
+    return MadeVolume(seen, lesion, healthy, shown, contrast if told else UNTOLD)
+
+
+def _posed(head: Tensor, brain: Tensor, how: Scanning, draws: Draws) -> tuple[Tensor | None, Tensor, Tensor]:
+    """Another pose and form; half of the heads are mirrored along I."""
+    skew = how.rotation * draws.normal(3, 3)
+    turn = torch.matrix_exp((skew - skew.T) / 2**0.5) * draws.log_uniform(
+        1.0 - how.scale, 1.0 + how.scale, 3, 1
+    )
+    pose = torch.cat([turn, how.shift * draws.normal(3, 1)], dim=1)[None]
+    size = cast(Size, tuple(brain.shape))
+    places = functional.affine_grid(pose, [1, 1, *size], align_corners=False)
+    warp = torch.cat([smooth_field(1, size, draws.integer(3, 6), draws, octaves=1) for _ in range(3)], dim=1)
+    places = places + (float(draws.uniform(0.0, how.warp, 1)) * warp).movedim(1, -1)
+    if _chance(0.5, draws):
+        places = places * torch.tensor([1.0, 1.0, -1.0])
+    first = 0 if bool(head[0].any()) else 1
+    moved = functional.grid_sample(torch.cat([head[first:], brain[None]])[None], places, align_corners=False)[
+        0
+    ]
+    inside = (moved[-1] > 0.5).float()
+    return (moved[0] if first == 0 else None), moved[1 - first : -1], inside
+
+
+def _aged(
+    scan: Tensor | None, tissues: Tensor, brain: Tensor, how: Scanning, draws: Draws
+) -> tuple[Tensor | None, Tensor]:
+    """Wider ventricles and sulci: fluid spreads over the tissue next to it."""
+    if not _chance(how.atrophy, draws):
+        return scan, tissues
+    size = cast(Size, tuple(brain.shape))
+    strength = float(draws.uniform(0.1, 1.0, 1)) + 0.4 * smooth_field(1, size, 4, draws, octaves=1)[0, 0]
+    fluid = tissues[:2].clone()
+    for _ in range(draws.integer(1, 3)):
+        wide = box_maximum(fluid, 3)
+        fluid = torch.lerp(fluid, wide, (strength * float(draws.uniform(0.3, 1.0, 1))).clamp(0.0, 1.0))
+    fluid = fluid * brain
+    before, after = tissues[:2].sum(0), fluid.sum(0).clamp_max(1.0)
+    kept = ((1.0 - after) / (1.0 - before).clamp_min(1e-3)).clamp(0.0, 1.0)
+    inner = len(BRAIN_TISSUES)
+    tissues = torch.cat([fluid, tissues[2:inner] * kept, tissues[inner:]])
+    if scan is not None:
+        level = _mean(scan, before)
+        scan = torch.lerp(scan, torch.full_like(scan, level), (after - before).clamp(0.0, 1.0))
+    return scan, tissues
+
+
+def _contrast(scan: Tensor | None, tissues: Tensor, plan: Plan, draws: Draws) -> tuple[str, Tensor]:
+    """A contrast by the weights of the mix, and the head in it."""
+    mix, names = plan.mix, ("", *SEQUENCES, FREE)
+    weights = torch.tensor([mix.scanned if scan is not None else 0.0, *mix.made, mix.free])
+    name = names[int(draws.choose(weights, 1))]
+    if not name:
+        assert scan is not None
+        return "T1w", _bent(scan, draws)
+    image = rendered(tissues, tissue_levels(name, draws))
+    size = cast(Size, tuple(image.shape))
+    image = image + float(draws.uniform(0.0, 0.03, 1)) * smooth_field(1, size, 24, draws, octaves=1)[0, 0]
+    if scan is not None:
+        inner = tissues[: len(BRAIN_TISSUES)]
+        means = torch.stack([torch.tensor(_mean(scan, tissue)) for tissue in inner])
+        detail = (scan - rendered(inner, means)) * (inner.sum(0) > 0.5)
+        sign = 1.0 if name == "T1w" or _chance(0.5, draws) else -1.0
+        image = image + sign * float(draws.uniform(0.0, plan.scanning.texture, 1)) * detail
+    return name, image.clamp_min(0.0)
+
+
+def _bent(scan: Tensor, draws: Draws) -> Tensor:
+    """The scan by a random rising map: as two scanners of one sequence differ."""
+    knots = torch.tensor([0.0, 0.25, 0.5, 0.75, 1.0])
+    levels = (
+        (knots + torch.tensor([0.02, 0.07, 0.07, 0.07, 0.04]) * draws.uniform(-1.0, 1.0, 5)).sort().values
+    )
+    bent = torch.full_like(scan, float(levels[0]))
+    for low, start, end in zip(knots.tolist(), levels.tolist(), levels[1:].tolist(), strict=False):
+        bent = bent + (end - start) / 0.25 * (scan - low).clamp(0.0, 0.25)
+    return bent
+
+
+def _capped(image: Tensor, tissues: Tensor, contrast: str, how: Scanning, draws: Draws) -> Tensor:
+    """Bright rims and caps around the ventricles, as most people have them above sixty: health, not a lesion."""
+    if contrast in ("T1w",) or not _chance(how.caps, draws):
+        return image
+    near = box_mean(box_mean(tissues[0], 5), 3) * (1.0 - tissues[0])
+    size = cast(Size, tuple(image.shape))
+    uneven = (1.0 + 0.7 * smooth_field(1, size, 6, draws, octaves=1)[0, 0]).clamp(0.0, 2.0)
+    return image + float(draws.uniform(0.1, 0.9, 1)) * near * uneven * tissues[TISSUES.index("white")]
+
+
+def _masked(brain: Tensor, how: Scanning, draws: Draws) -> Tensor:
+    """The mask that a tool would give: off by some voxels here and there, or without the top or the bottom."""
+    if not _chance(how.residue, draws):
+        return brain
+    size = cast(Size, tuple(brain.shape))
+    wide = box_mean(box_mean(brain, 7), 5)
+    limit = 0.45 + 0.2 * smooth_field(1, size, 4, draws, octaves=1)[0, 0]
+    mask = (wide > limit.clamp(0.12, 0.8)).float()
+    if _chance(0.25, draws):
+        cut = draws.integer(2, size[2] // 6)
+        if _chance(0.5, draws):
+            mask[..., -cut:] = 0.0
+        else:
+            mask[..., :cut] = 0.0
+    return mask
+
+
+def _scanned(both: Tensor, brain: Tensor, how: Scanning, draws: Draws) -> tuple[Tensor, Tensor]:
+    """Gamma, coil, resolution and noise of a scanner, and the scaling of the preparation.
+
+    Args:
+        both: (2, 1, I, J, K), the image with and without lesion; both undergo the same, but for noise.
+        brain: (I, J, K) in {0, 1}.
+        how: how much.
+        draws: source of randomness.
+    """
+    size = cast(Size, tuple(brain.shape))
+    both = both.clamp_min(1e-4).pow(float((how.gamma * draws.normal(1)).exp()))
+    coil = smooth_field(1, size, 3, draws, octaves=1)
+    both = both * (0.7 * float(draws.uniform(0.0, how.bias, 1)) * coil).exp()
+    both = _coarse(both, how, draws)
+    noise = draws.normal(*size)
+    if _chance(0.5, draws):
+        noise = 2.2 * box_mean(noise, 3)
+    seen = both[0, 0] + noise * how.noise * float(draws.uniform(0.0, 1.0, 1)) ** 2
+    low, middle, high = _landmarks(seen, brain)
+    scaled = [_scale(volume, low, middle, high) * brain for volume in (seen, both[1, 0])]
+    return scaled[0], scaled[1]
+
+
+def _coarse(both: Tensor, how: Scanning, draws: Draws) -> Tensor:
+    """Lost resolution: thick slices along one axis, or an even blur."""
+    if _chance(how.thick, draws):
+        axis = (2, 2, 0, 1)[draws.integer(0, 3)]
+        width = float(draws.uniform(1.5, 4.0, 1))
+        size = list(both.shape[2:])
+        size[axis] = max(4, round(size[axis] / width))
+        thick = functional.interpolate(both, size=size, mode="area")
+        return functional.interpolate(thick, size=both.shape[2:], mode="trilinear", align_corners=False)
+    if _chance(how.blur, draws):
+        return torch.lerp(both, box_mean(both, 3), float(draws.uniform(0.0, 1.0, 1)))
+    return both
+
+
+def _landmarks(seen: Tensor, brain: Tensor) -> tuple[float, float, float]:
+    sample = seen[::2, ::2, ::2][brain[::2, ::2, ::2] > 0.5]
+    if len(sample) < 100:
+        return 0.0, 0.5, 1.0
+    ordered = sample.sort().values
+    low, middle, high = (float(ordered[round(end * (len(ordered) - 1))]) for end in ENDS)
+    return low, max(middle, low + 1e-3), max(high, middle + 2e-3)
+
+
+def _scale(values: Tensor, low: float, middle: float, high: float) -> Tensor:
+    """Two lines through the landmarks, clipped to [0, 1]; see `sanum.prepare.steps.scale`."""
+    below = (values - low) / (middle - low) * MIDDLE
+    above = MIDDLE + (values - middle) / (high - middle) * (1.0 - MIDDLE)
+    return torch.where(values <= middle, below, above).clamp(0.0, 1.0)
+
+
+def _mean(values: Tensor, weight: Tensor) -> float:
+    return float((values * weight).sum() / weight.sum().clamp_min(1.0))
+
+
+def _chance(probability: float, draws: Draws) -> bool:
+    return float(draws.uniform(0.0, 1.0, 1)) < probability

@@ -1,0 +1,64 @@
+"""One decision over several modalities of a case that a detector judges one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from sanum.core.records import Finding
+from sanum.workflow.detect import CaseDetection
+
+
+def fuse(by_modality: Mapping[str, CaseDetection], level: float) -> CaseDetection:
+    """The detection of the modality with the most evidence, decided over all of them.
+
+    The case's p-value is the least one times the number of modalities that could be judged (Bonferroni), so that its
+    false-alarm rate is at most the level whatever the modalities share.
+
+    Args:
+        by_modality: the detection of each modality by itself, one or more.
+        level: at or below which a p-value is abnormal.
+    """
+    judged = {name: one for name, one in by_modality.items() if one.status != "refused"}
+    if not judged:
+        first = next(iter(by_modality.values()))
+        reasons = "; ".join(f"{name}: {one.reason}" for name, one in by_modality.items())
+        return replace(first, reason=reasons)
+    leading = min(judged, key=lambda name: (_p(judged[name]), -_excess(judged[name])))
+    best = judged[leading]
+    p = min(1.0, _p(best) * len(judged))
+    others = tuple(_sentence(name, one) for name, one in by_modality.items() if name != leading)
+    count = len(judged)
+    decided = (
+        f"Judged by {leading}, the modality with the most evidence of {count}; p is its own times {count}."
+    )
+    return replace(
+        best,
+        status="abnormal" if p <= level else "normal",
+        p_value=p,
+        findings=tuple(_named(one, leading) for one in best.findings),
+        warnings=(decided, *others, *best.warnings),
+    )
+
+
+def _p(one: CaseDetection) -> float:
+    """A rule without p-values says no more than abnormal or normal."""
+    if one.p_value is not None:
+        return one.p_value
+    return 0.0 if one.status == "abnormal" else 1.0
+
+
+def _excess(one: CaseDetection) -> float:
+    assert one.score is not None
+    return one.score / one.threshold if one.threshold else one.score
+
+
+def _named(finding: Finding, modality: str) -> Finding:
+    return replace(finding, modality=modality)
+
+
+def _sentence(name: str, one: CaseDetection) -> str:
+    if one.status == "refused":
+        return f"{name}: refused, because {one.reason}"
+    p = "" if one.p_value is None else f", p = {one.p_value:.3g}"
+    return f"{name} by itself: {one.status}{p}."
