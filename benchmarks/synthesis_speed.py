@@ -2,8 +2,8 @@
 
     python -m benchmarks.synthesis_speed HEADS [rounds]
 
-HEADS is a store of heads (`sanum tissues`). Both make what a network learns from and no more: the rival is the synthesis of
-`restore-volume`, five stacks of four targets a batch. Ratios are of processor time; the two take turns.
+HEADS is a store of heads (`sanum tissues`). Both make what a network learns from and no more: the rival is the synthesis
+of `restore-volume`, five stacks of four targets a batch. Ratios are of processor time; the two take turns.
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ def main(folder: str, rounds: int) -> None:
     old, new = (max(column) for column in zip(*pairs, strict=True))
     ratios = sorted(after / before for before, after in pairs)
     print(f"restore-volume {old:.0f} targets/s, multi-contrast {new:.0f} targets/s, best of {rounds} rounds")
-    print(f"ratio, median of the rounds: {ratios[len(ratios) // 2]:.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})")
+    print(
+        f"ratio, median of the rounds: {ratios[len(ratios) // 2]:.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+    )
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from sanum.detectors.slicewise import Teaching, teach
 from sanum.nets.ema import EMA
 from sanum.training.checkpoint import round_to_half
 from sanum.training.history import History
-from sanum.training.lesion_loss import LesionLoss
+from sanum.training.loop import Loss
 from sanum.training.run import Run
 
 FINAL_RATE = 0.01
@@ -29,7 +29,7 @@ Net = TypeVar("Net", bound=nn.Module)
 
 def train_on_lesions(
     make: Callable[[], Net],
-    loss: LesionLoss,
+    loss: Loss,
     cases: Sequence[Prepared],
     settings: Teaching,
     *,

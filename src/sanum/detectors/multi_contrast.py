@@ -157,7 +157,7 @@ class MultiContrast(Detector):
         for axis in self.config.planes:
             others = tuple(other for other in range(3) if other != axis)
             slices = torch.from_numpy(shown(case.mask.any(axis=others)))
-            for which in slices.split(AT_ONCE):
+            for which in torch.split(slices, AT_ONCE):
                 found = net(windows_along(volume, axis, which, told))
                 for whole, part in zip(total, found, strict=True):
                     whole.movedim(axis, 0)[which] += part[:, 0] / len(self.config.planes)

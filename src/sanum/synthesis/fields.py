@@ -67,7 +67,7 @@ def box_mean(volume: Tensor, width: int) -> Tensor:
     Beyond the ends the last voxel is repeated.
     """
     for axis in (-3, -2, -1):
-        volume = sum(_shifts(volume, width, axis)) / width
+        volume = functools.reduce(torch.add, _shifts(volume, width, axis)) / width
     return volume
 
 

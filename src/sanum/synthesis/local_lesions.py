@@ -197,7 +197,7 @@ def _painted(
     memberships: Tensor,
     draws: Draws,
 ) -> Tensor:
-    healthy = image[box]
+    healthy: Tensor = image[box]
     change = sign * FAINTEST * (STRONGEST / FAINTEST) ** severity
     opacity = 0.25 + 0.75 * severity
     fluid = memberships[0, *box] + memberships[1, *box]

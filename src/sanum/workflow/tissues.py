@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,7 +86,7 @@ def make_heads(
             taught += 1
     if prior is None:
         raise CohortError("no label map to make a tissue prior of: give some that are not held out")
-    smooth = _smooth(prior / taught)
+    smooth = _smooth((prior / taught).astype(np.float32))
     for row in source.manifest():
         if row.status == "ready" and row.label == "healthy":
             store.write(_of_scan(source.load(row.case), smooth, store), _row_fields(row))
@@ -122,7 +123,7 @@ def _of_scan(case: Prepared, prior: Channels, store: Store) -> Prepared:
 
 def _head(case: Prepared, scan: Volume, tissues: Channels, identity: str) -> Prepared:
     mask: Mask = np.asarray(case.mask)
-    voxels = np.concatenate([scan[None], tissues, mask[None]]).astype(np.float16)
+    voxels = cast(Channels, np.concatenate([scan[None], tissues, mask[None]]).astype(np.float16))
     return replace(
         case, voxels=voxels, mask=mask, modalities=HEAD_CHANNELS, preparation=identity, quality=None
     )
