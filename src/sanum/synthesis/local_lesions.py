@@ -197,8 +197,8 @@ def _painted(
     memberships: Tensor,
     draws: Draws,
 ) -> Tensor:
-    healthy: Tensor = image[box]
-    change = sign * FAINTEST * (STRONGEST / FAINTEST) ** severity
+    healthy = image[box]
+    change: float = sign * FAINTEST * (STRONGEST / FAINTEST) ** severity
     opacity = 0.25 + 0.75 * severity
     fluid = memberships[0, *box] + memberships[1, *box]
     spared = 1.0 - fluid.clamp(0.0, 1.0) * float(_drawn(draws) < 0.75)
