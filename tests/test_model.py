@@ -49,6 +49,17 @@ def test_scores_and_calibration_come_back_to_the_bit(model, saved):
     assert (again.name, len(again.sha256)) == ("model", 64)
 
 
+@pytest.mark.parametrize("single", [False, True])
+def test_a_calibration_with_an_infinity_is_refused_and_can_be_made_anew(model, tmp_path, single):
+    broken = replace(model.calibration, finding_scores=np.array([[1.0, np.nan], [np.inf, np.nan]]))
+    path = tmp_path / "broken.safetensors"
+    held = {"single_calibrations": {"T1w": broken}} if single else {"calibration": broken}
+    save(replace(model, **held), path)
+    with pytest.raises(ModelFileError, match=r"broken.*finding_scores hold an infinity.*sanum calibrate MODEL"):
+        load(path)
+    assert load(path, to_calibrate=True).detector.name == "atlas"
+
+
 def test_the_card_is_plain_json_and_names_what_matters(model):
     card = json.loads(json.dumps(model.card))
     assert card["detector"] == "atlas"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sanum.calibration.healthy import infinite_part
 from sanum.core.config import from_dict, to_dict
 from sanum.core.errors import CalibrationError, ConfigError, ModelFileError
 from sanum.core.files import atomic_path, file_sha256
@@ -112,7 +113,7 @@ def _calibration_card(calibration: Calibration | None) -> dict[str, Any] | None:
         "score_std": float(calibration.scores.std()),
         "score_max": float(calibration.scores.max()),
         "grouping": None if calibration.grouping is None else to_dict(calibration.grouping),
-        "finding_control": None if calibration.finding_scores is None else calibration.control,
+        "finding_control": calibration.control,
     }
 
 
@@ -166,11 +167,16 @@ def _calibration_arrays(calibration: Calibration, prefix: str) -> dict[str, Any]
     return {prefix + name: array for name, array in parts.items() if array is not None}
 
 
-def load(path: Path) -> Model:
+def load(path: Path, *, to_calibrate: bool = False) -> Model:
     """Read a model file and check that every part belongs to the others.
 
+    Args:
+        path: the file.
+        to_calibrate: the calibration will be made anew, so that one which can't decide does no harm.
+
     Raises:
-        ModelFileError: missing, damaged, of another program or a newer format, or altered.
+        ModelFileError: missing, damaged, of another program or a newer format, or altered; or its calibration holds an
+            infinity, against which nothing could ever be significant.
     """
     header = read_header(path)
     arrays = read_arrays(path)
@@ -186,9 +192,20 @@ def load(path: Path) -> Model:
         name: _read_calibration(each, part(arrays, f"{_ALONE}{name}/"), path)
         for name, each in header.get("alone", {}).items()
     }
+    if not to_calibrate:
+        _refuse_infinite([calibration, *by_modality.values()], path)
     return Model(
         path.stem, detector, preparation, calibration, header["facts"], file_sha256(path), by_modality
     )
+
+
+def _refuse_infinite(calibrations: Iterable[Calibration | None], path: Path) -> None:
+    for each in calibrations:
+        if each is not None and (name := infinite_part(each)):
+            raise ModelFileError(
+                f"{path}: the calibration's {name} hold an infinity, so nothing could be told from healthy scans; "
+                "calibrate again: `sanum calibrate MODEL PREPARED`"
+            )
 
 
 def _read_calibration(kept: Mapping[str, Any], healthy: Mapping[str, Any], path: Path) -> Calibration:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sanum.calibration.findings import MAX_FINDINGS, findings
+from sanum.calibration.findings import MAX_FINDINGS, find_regions
 from sanum.core.grid import Grid
 from sanum.core.records import AnomalyMap
 
@@ -23,23 +23,38 @@ def test_size_peak_and_order():
     small = (slice(30, 33), slice(30, 33), slice(30, 33))
     found = a_map((large, 2.0), (small, 3.0))
     found.values[12, 13, 14] = 5.0
-    first, second = findings(found, 1.0)
+    regions = find_regions(found, 1.0)
+    first, second = regions.findings
     assert (first.rank, second.rank) == (1, 2)
     assert first.size == pytest.approx(125 * 0.008)
     assert first.peak_voxel == (12, 13, 14)
     assert first.peak_mm == pytest.approx(tuple(AFFINE[:3, :3] @ [12, 13, 14] + AFFINE[:3, 3]))
     assert (first.peak_score, second.mean_score) == (5.0, 3.0)
+    assert first.excess == pytest.approx((124 * 1.0 + 4.0) * 0.008)
+
+
+def test_each_finding_has_its_own_label_where_it_lies():
+    large = (slice(10, 15), slice(10, 15), slice(10, 15))
+    small = (slice(30, 33), slice(30, 33), slice(30, 33))
+    labels = find_regions(a_map((small, 3.0), (large, 2.0), ((slice(20, 21),) * 3, 9.0)), 1.0).labels
+    expected = np.zeros((40, 40, 40))
+    expected[large], expected[small] = 1, 2
+    np.testing.assert_array_equal(labels, expected)
 
 
 def test_specks_and_a_quiet_map_give_nothing():
-    assert findings(a_map(((slice(5, 6), slice(5, 6), slice(5, 6)), 9.0)), 1.0) == ()
-    assert findings(a_map(), 1.0) == ()
+    speck = a_map(((slice(5, 6), slice(5, 6), slice(5, 6)), 9.0))
+    for quiet in (speck, a_map()):
+        regions = find_regions(quiet, 1.0)
+        assert regions.findings == ()
+        assert not regions.labels.any()
 
 
 def test_an_image_counts_pixels():
     values = np.zeros((40, 40, 1), np.float32)
     values[5:10, 5:10] = 2.0
-    (only,) = findings(AnomalyMap("case", values, Grid(values.shape, np.eye(4)), "t"), 1.0, is_image=True)
+    found = AnomalyMap("case", values, Grid(values.shape, np.eye(4)), "t")
+    (only,) = find_regions(found, 1.0, is_image=True).findings
     assert (only.size, only.unit) == (25.0, "px")
 
 
@@ -50,4 +65,4 @@ def test_the_list_is_bounded():
         for j in range(2, 38, 6)
         for k in (5, 20)
     ]
-    assert len(findings(a_map(*blobs), 1.0)) == MAX_FINDINGS
+    assert len(find_regions(a_map(*blobs), 1.0).findings) == MAX_FINDINGS

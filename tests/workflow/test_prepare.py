@@ -110,6 +110,32 @@ def test_a_new_split_or_label_is_taken_over_without_another_preparation(small, t
     assert {row.split for row in Store.open(folder).manifest()} == {"test"}
 
 
+def test_a_store_follows_its_table(small, tmp_path):
+    """A case that the table has no longer is named and set aside, whatever becomes of the others."""
+    folder, whole = tmp_path / "prepared", small.read_text()
+    statuses(small, folder, workers=1)
+    small.write_text("".join(line for line in whole.splitlines(True) if not line.startswith("c01")))
+    assert statuses(small, folder, workers=1) == {"c00": "kept", "c01": "set aside", "c02": "kept"}
+    store = Store.open(folder)
+    assert [row.case for row in store.manifest()] == ["c00", "c02"]
+    with pytest.raises(CohortError, match="c01: not in"):
+        store.load("c01")
+    assert statuses(small, folder, workers=1) == {"c00": "kept", "c02": "kept"}, "it is named once"
+    small.write_text(whole)
+    assert set(statuses(small, folder, workers=1).values()) == {"kept"}, "a row that comes back costs nothing"
+    assert [row.case for row in store.manifest()] == ["c00", "c01", "c02"]
+
+
+def test_what_was_set_aside_is_made_anew_when_its_scan_has_changed_meanwhile(small, tmp_path):
+    folder, whole = tmp_path / "prepared", small.read_text()
+    statuses(small, folder, workers=1)
+    small.write_text("".join(line for line in whole.splitlines(True) if not line.startswith("c01")))
+    statuses(small, folder, workers=1)
+    shutil.copy(small.parent / "c02_T1w.nii.gz", small.parent / "c01_T1w.nii.gz")
+    small.write_text(whole)
+    assert statuses(small, folder, workers=1)["c01"] == "ready"
+
+
 def test_an_unforeseen_failure_of_one_case_stops_nobody(small, tmp_path, monkeypatch):
     prepared = verb.prepare_scans
 
@@ -211,6 +237,15 @@ def test_what_a_kept_step_depends_on_makes_it_again(small, tmp_path, found, monk
     assert len(found) == 7
     with pytest.raises(CohortError, match="no prepared store here"):
         prepare_cohort(cohort, tmp_path / "e", SLICES, workers=1, reuse=[tmp_path / "nowhere"])
+
+
+def test_a_reused_step_can_be_reused_in_its_turn(small, tmp_path, found):
+    cohort = read_cohort(small)
+    prepare_cohort(cohort, tmp_path / "a", SLICES, workers=1)
+    prepare_cohort(cohort, tmp_path / "b", replace(SLICES, trim=0.1), workers=1, reuse=[tmp_path / "a"])
+    shutil.rmtree(tmp_path / "a")
+    prepare_cohort(cohort, tmp_path / "c", replace(SLICES, trim=0.2), workers=1, reuse=[tmp_path / "b"])
+    assert len(found) == 3
 
 
 def test_a_damaged_kept_step_is_made_again(small, tmp_path, found):

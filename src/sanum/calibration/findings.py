@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from sanum.core.records import MAP_QUANTILES, AnomalyMap, Calibration, Finding
+from sanum.core.units import Mask
 
 FINDING_QUANTILE = 0.9999
 """A finding lies above what one healthy voxel in ten thousand reaches."""
@@ -30,7 +33,20 @@ def map_scale(calibration: Calibration) -> tuple[float, float]:
     return low, max(2.0 * high, float(np.nextafter(low, np.inf)))
 
 
-def findings(anomaly_map: AnomalyMap, level: float, *, is_image: bool = False) -> tuple[Finding, ...]:
+@dataclass(frozen=True, eq=False)
+class Regions:
+    """The findings of a map and where each lies.
+
+    Attributes:
+        findings: most striking first.
+        labels: (I, J, K) on the map's grid, the rank of the finding that a voxel belongs to, 0 elsewhere.
+    """
+
+    findings: tuple[Finding, ...]
+    labels: NDArray[np.uint8]
+
+
+def find_regions(anomaly_map: AnomalyMap, level: float, *, is_image: bool = False) -> Regions:
     """Connected regions above `level`, most striking (highest summed excess) first.
 
     Args:
@@ -41,10 +57,10 @@ def findings(anomaly_map: AnomalyMap, level: float, *, is_image: bool = False) -
     Returns:
         At most `MAX_FINDINGS`, each at least `MIN_SIZE_ML` or `MIN_SIZE_PX` large.
     """
+    ranked = np.zeros(anomaly_map.values.shape, np.uint8)
     above = anomaly_map.values > level
     if not above.any():
-        return ()
-    values = np.nan_to_num(anomaly_map.values, nan=-np.inf)
+        return Regions((), ranked)
     regions, count = ndimage.label(above, structure=np.ones((3, 3, 3)))
     voxel_size = 1.0 if is_image else anomaly_map.grid.voxel_ml
     smallest = MIN_SIZE_PX if is_image else MIN_SIZE_ML
@@ -53,24 +69,37 @@ def findings(anomaly_map: AnomalyMap, level: float, *, is_image: bool = False) -
         inside = regions[box] == number
         if inside.sum() * voxel_size < smallest:
             continue
-        within = np.where(inside, values[box], -np.inf)
-        corner = np.array([side.start for side in box])
-        peak = corner + np.unravel_index(int(within.argmax()), within.shape)
-        excess = float((within[inside] - level).sum(dtype=np.float64)) * voxel_size
-        found.append((excess, float(inside.sum() * voxel_size), peak, within[inside]))
+        excess = float((anomaly_map.values[box][inside] - level).sum(dtype=np.float64)) * voxel_size
+        found.append((excess, box, inside))
     found.sort(key=lambda entry: -entry[0])
-    return tuple(
-        Finding(
-            rank=rank,
-            size=size,
-            unit="px" if is_image else "ml",
-            peak_score=float(inside.max()),
-            mean_score=float(inside.mean(dtype=np.float64)),
-            peak_mm=_three(anomaly_map.grid.to_world(peak)),
-            peak_voxel=(int(peak[0]), int(peak[1]), int(peak[2])),
-            excess=excess,
-        )
-        for rank, (excess, size, peak, inside) in enumerate(found[:MAX_FINDINGS], start=1)
+    described = []
+    for rank, (excess, box, inside) in enumerate(found[:MAX_FINDINGS], start=1):
+        ranked[box][inside] = rank
+        described.append(_described(anomaly_map, rank, excess, box, inside, voxel_size, is_image))
+    return Regions(tuple(described), ranked)
+
+
+def _described(
+    anomaly_map: AnomalyMap,
+    rank: int,
+    excess: float,
+    box: tuple[slice, ...],
+    inside: Mask,
+    voxel_size: float,
+    is_image: bool,
+) -> Finding:
+    within = np.where(inside, anomaly_map.values[box], -np.inf)
+    corner = np.array([side.start for side in box])
+    peak = corner + np.unravel_index(int(within.argmax()), within.shape)
+    return Finding(
+        rank=rank,
+        size=float(inside.sum() * voxel_size),
+        unit="px" if is_image else "ml",
+        peak_score=float(within.max()),
+        mean_score=float(within[inside].mean(dtype=np.float64)),
+        peak_mm=_three(anomaly_map.grid.to_world(peak)),
+        peak_voxel=(int(peak[0]), int(peak[1]), int(peak[2])),
+        excess=excess,
     )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sanum.calibration.findings import FINDING_QUANTILE, findings
+from sanum.calibration.findings import FINDING_QUANTILE, find_regions
 from sanum.calibration.groups import NOBODY, Person, group_name
 from sanum.calibration.rules import MIN_SCORES, threshold
 from sanum.core.errors import CalibrationError
@@ -25,10 +27,6 @@ from sanum.core.records import (
     Summary,
 )
 from sanum.core.units import Volume
-
-KEPT_QUANTILE = 0.98
-"""Of each healthy map only the voxels above this quantile are kept until the finding level is known."""
-
 
 @dataclass(frozen=True, eq=False)
 class HealthyMap:
@@ -82,22 +80,14 @@ def calibration_from_maps(
         CalibrationError: fewer than two subjects, or a rule they can't support.
     """
     wanted = guarantees or Guarantees()
-    subjects: dict[str, _Subject] = {}
     places = _Places()
-    for entry in maps:
-        case = entry if isinstance(entry, HealthyMap) else HealthyMap(*entry)
-        if case.subject not in subjects:
-            subjects[case.subject] = _Subject.of(case, summary)
-            places.add(case.scored)
-    if len(subjects) < MIN_SCORES:
-        raise CalibrationError(
-            f"{len(subjects)} held-out healthy subject(s); calibration needs at least {MIN_SCORES} "
-            "(rows with split 'calibration' and label 'healthy')"
-        )
-    ordered = sorted(subjects.values(), key=lambda subject: subject.score)
-    scores = np.array([subject.score for subject in ordered])
-    threshold(scores, rule)
-    levels = np.array([subject.levels for subject in ordered])
+    with tempfile.TemporaryDirectory(prefix="sanum-maps-") as folder:
+        subjects = _subjects(maps, summary, places, Path(folder))
+        ordered = sorted(subjects, key=lambda subject: subject.score)
+        scores = np.array([subject.score for subject in ordered])
+        threshold(scores, rule)
+        levels = np.array([subject.levels for subject in ordered])
+        found = _finding_scores(ordered, levels)
     grouping = wanted.grouping
     place_mean, place_std = places.mean_and_std()
     common = place_mean is not None
@@ -111,7 +101,7 @@ def calibration_from_maps(
         grouping=grouping,
         groups=() if grouping is None else tuple(group_name(grouping, one.person) for one in ordered),
         slice_scores=_padded([subject.slices for subject in ordered]),
-        finding_scores=_padded(_finding_scores(ordered, levels)),
+        finding_scores=_padded(found),
         control=wanted.control,
         place_mean=None if place_mean is None else _half(place_mean),
         place_std=None if place_std is None else _half(place_std),
@@ -119,52 +109,76 @@ def calibration_from_maps(
     )
 
 
+def infinite_part(calibration: Calibration) -> str:
+    """Name of the first array of a calibration that holds an infinity, "" where none does; NaN only pads."""
+    arrays = ((name, value) for name, value in vars(calibration).items() if isinstance(value, np.ndarray))
+    return next((name for name, array in arrays if np.isinf(array).any()), "")
+
+
 @dataclass(frozen=True, eq=False)
 class _Subject:
     score: float
     levels: NDArray[np.float64]
     slices: NDArray[np.float64]
-    peaks: _Peaks
+    native: _KeptMap
     blocks: NDArray[np.float32]
     person: Person
 
     @staticmethod
-    def of(case: HealthyMap, summary: Summary) -> _Subject:
+    def of(case: HealthyMap, summary: Summary, path: Path) -> _Subject:
         means = case.scored.slice_means()
         native = case.scored if case.native is None else case.native
         return _Subject(
             case.scored.summary(summary),
             np.quantile(case.scored.inside(), MAP_QUANTILES),
             means[~np.isnan(means)],
-            _Peaks.of(native, case.is_image),
+            _KeptMap.of(native, case.is_image, path),
             _block_peaks(case.scored.values),
             case.person,
         )
 
 
-@dataclass(frozen=True, eq=False)
-class _Peaks:
-    """The upper end of a map, kept sparse."""
+def _subjects(
+    maps: Iterable[HealthyMap | tuple[str, AnomalyMap]], summary: Summary, places: _Places, folder: Path
+) -> list[_Subject]:
+    """The first map of each subject, measured; its voxels wait in `folder`."""
+    subjects: dict[str, _Subject] = {}
+    for entry in maps:
+        case = entry if isinstance(entry, HealthyMap) else HealthyMap(*entry)
+        if case.subject not in subjects:
+            subjects[case.subject] = _Subject.of(case, summary, folder / f"{len(subjects)}.npy")
+            places.add(case.scored)
+    if len(subjects) < MIN_SCORES:
+        raise CalibrationError(
+            f"{len(subjects)} held-out healthy subject(s); calibration needs at least {MIN_SCORES} "
+            "(rows with split 'calibration' and label 'healthy')"
+        )
+    return list(subjects.values())
 
+
+@dataclass(frozen=True, eq=False)
+class _KeptMap:
+    """A map on disk until the finding level is known, which takes all maps: a wild one may lie above it by half."""
+
+    path: Path
     grid: Grid
-    floor: float
-    places: NDArray[np.int64]
-    values: NDArray[np.float32]
     is_image: bool
 
     @staticmethod
-    def of(found: AnomalyMap, is_image: bool) -> _Peaks:
-        floor = float(np.quantile(found.inside(), KEPT_QUANTILE))
-        places = np.flatnonzero(found.values.ravel() > floor)
-        return _Peaks(found.grid, floor, places, found.values.ravel()[places], is_image)
+    def of(found: AnomalyMap, is_image: bool, path: Path) -> _KeptMap:
+        known = ~np.isnan(found.values)
+        with path.open("wb") as stream:
+            np.save(stream, np.packbits(known))
+            np.save(stream, found.values[known])
+        return _KeptMap(path, found.grid, is_image)
 
     def excesses(self, level: float) -> NDArray[np.float64]:
-        """Excess of each finding above a level; infinite when the map above the level was not all kept."""
-        if level < self.floor:
-            return np.array([np.inf])
+        """Excess of each finding above a level."""
         values = np.full(self.grid.shape, np.nan, np.float32)
-        values.ravel()[self.places] = self.values
-        found = findings(AnomalyMap("", values, self.grid, ""), level, is_image=self.is_image)
+        with self.path.open("rb") as stream:
+            known = np.unpackbits(np.load(stream), count=values.size).astype(np.bool_)
+            values.ravel()[known] = np.load(stream)
+        found = find_regions(AnomalyMap("", values, self.grid, ""), level, is_image=self.is_image).findings
         return np.array([one.excess for one in found], float)
 
 
@@ -222,7 +236,7 @@ def _finding_scores(subjects: list[_Subject], levels: NDArray[np.float64]) -> li
     """
     at = levels[:, MAP_QUANTILES.index(FINDING_QUANTILE)]
     of_others = (at.sum() - at) / (len(at) - 1)
-    return [subject.peaks.excesses(float(level)) for subject, level in zip(subjects, of_others, strict=True)]
+    return [subject.native.excesses(float(level)) for subject, level in zip(subjects, of_others, strict=True)]
 
 
 def _padded(rows: list[NDArray[np.float64]]) -> NDArray[np.float64]:

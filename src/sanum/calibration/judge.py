@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sanum.calibration.conformal import benjamini_hochberg, family_p_values, nested_p_values
+from sanum.calibration.conformal import benjamini_hochberg, nested_p_values
+from sanum.calibration.findings import Regions
 from sanum.calibration.groups import NOBODY, Person, reference_group
+from sanum.calibration.rules import decide
 from sanum.core.records import AnomalyMap, Calibration, Finding, Rule, SliceScore
 
 LEVEL = 0.05
@@ -21,40 +23,80 @@ def finding_level_alpha(rule: Rule) -> float:
 
 
 def judge_findings(
-    found: Sequence[Finding], calibration: Calibration, person: Person = NOBODY
+    found: Regions, scored: AnomalyMap, calibration: Calibration, person: Person = NOBODY
 ) -> tuple[Finding, ...]:
-    """Give each finding of a case its p-value by the calibration's control, and say which are significant.
+    """Give each finding of a case its score and p-value, and say which are significant.
 
-    Findings stay as they are where the calibration holds no healthy findings.
+    A finding's score is what a typical healthy scan would score with this finding alone in it, and at most the score
+    of the case. It is decided on like a case, so a significant finding lies in abnormal cases only, and the cases'
+    guarantee is a family-wise one for findings.
+
+    Args:
+        found: the findings, and their labels on the grid of `scored`.
+        scored: the map that the case's score is taken from.
+        calibration: of the model.
+        person: site, age and sex of the case.
     """
-    if calibration.finding_scores is None or any(one.excess is None for one in found):
-        return tuple(found)
-    healthy = calibration.finding_scores[reference_group(calibration, person).rows]
-    scores = np.array([one.excess for one in found], float)
+    scores = _scores_alone(found, scored, calibration, person)
+    decisions = [decide(score, calibration, person) for score in scores]
+    judged = tuple(
+        replace(one, score=score, p_value=decision.p_value, significant=decision.abnormal)
+        for one, score, decision in zip(found.findings, scores, decisions, strict=True)
+    )
     if calibration.control == "family-wise":
-        p = family_p_values(scores, healthy)
-    else:
-        p = benjamini_hochberg(nested_p_values(scores, healthy))
+        return judged
+    return _with_false_discovery_control(judged, scored, calibration, person)
+
+
+def _scores_alone(
+    found: Regions, scored: AnomalyMap, calibration: Calibration, person: Person
+) -> list[float]:
+    highest = scored.summary(calibration.summary)
+    typical = np.float32(np.median(calibration.scores[reference_group(calibration, person).rows]))
+    elsewhere = np.where(np.isnan(scored.values), np.float32(np.nan), typical)
+    scores = []
+    for one in found.findings:
+        values = np.where(found.labels == one.rank, scored.values, elsewhere)
+        scores.append(min(highest, replace(scored, values=values, parts={}).summary(calibration.summary)))
+    return scores
+
+
+def _with_false_discovery_control(
+    judged: tuple[Finding, ...], scored: AnomalyMap, calibration: Calibration, person: Person
+) -> tuple[Finding, ...]:
+    """By excess against the findings of healthy subjects, and only where the case itself is abnormal."""
+    if calibration.finding_scores is None or any(one.excess is None for one in judged):
+        return tuple(replace(one, p_value=None, significant=None) for one in judged)
+    case = decide(scored.summary(calibration.summary), calibration, person)
+    healthy = calibration.finding_scores[reference_group(calibration, person).rows]
+    excesses = np.array([one.excess for one in judged], float)
+    p = np.maximum(benjamini_hochberg(nested_p_values(excesses, healthy)), case.p_value)
     alpha = finding_level_alpha(calibration.rule)
     return tuple(
-        replace(one, p_value=float(value), significant=bool(value <= alpha + 1e-12))
-        for one, value in zip(found, p, strict=True)
+        replace(one, p_value=float(value), significant=case.abnormal and bool(value <= alpha + 1e-12))
+        for one, value in zip(judged, p, strict=True)
     )
 
 
 def control_sentence(calibration: Calibration) -> str:
     """What is guaranteed about the findings of one case together; empty where nothing is."""
-    if calibration.finding_scores is None:
-        return ""
     alpha = finding_level_alpha(calibration.rule)
     if calibration.control == "family-wise":
-        return (
-            f"Family-wise control at {alpha:g}: at most {alpha:.0%} of healthy cases have any significant "
-            "finding (each is compared with the strongest finding of every healthy subject)."
+        meaning = (
+            "A region is significant where a typical healthy scan with this region alone in it would be called abnormal"
         )
+        if calibration.rule.name != "conformal":
+            return f"{meaning} by the same rule, which guarantees no false-alarm rate."
+        return (
+            f"Family-wise control at {alpha:g}: {meaning[0].lower()}{meaning[1:]}. No region scores higher than its "
+            f"case, so at most {alpha:.0%} of healthy cases have any significant region."
+        )
+    if calibration.finding_scores is None:
+        return ""
     return (
-        f"False-discovery control at {alpha:g} (Benjamini-Hochberg): of the significant findings about {alpha:.0%} "
-        "or fewer are expected to be chance."
+        f"False-discovery control at {alpha:g} (Benjamini-Hochberg) in abnormal cases: of the significant regions about "
+        f"{alpha:.0%} or fewer are expected to be chance. The least p-value of a lone region among m is "
+        f"m / {len(calibration.scores) + 1}."
     )
 
 

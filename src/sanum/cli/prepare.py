@@ -43,11 +43,15 @@ def run(
         {"preset": preset, "modalities": modalities, **parse_settings(setting or [])}
     )
     failed: list[CaseOutcome] = []
+    aside: list[str] = []
     peak_mb = 0
     with progress("preparing", len(table)) as advance:
 
         def show(outcome: CaseOutcome) -> None:
             nonlocal peak_mb
+            if outcome.status == "set aside":
+                aside.append(outcome.case)
+                return
             advance(outcome.case)
             peak_mb = max(peak_mb, outcome.peak_mb)
             if outcome.status == "failed":
@@ -65,6 +69,8 @@ def run(
     ready = sum(row.status == "ready" for row in manifest)
     print(f"{out}: {ready} of {len(table)} cases ready; look at them with `sanum check {out}`")
     print(f"highest memory of a worker: {peak_mb} MB")
+    if aside:
+        print(f"set aside, no longer in {cohort}, not to be used: {', '.join(aside)} (in {out / 'set-aside'})")
     for outcome in failed:
         print(f"FAILED {outcome.case}: {outcome.reason}")
     if failed:

@@ -87,6 +87,19 @@ def _take_place(partial: Path, path: Path) -> None:
             shutil.rmtree(retired, ignore_errors=True)
 
 
+def move_folder(source: Path, target: Path) -> None:
+    """Move a folder within a file system, in place of a folder that is there.
+
+    Raises:
+        StorageError: it can't be moved.
+    """
+    with _storage_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists():
+            shutil.rmtree(target)
+        source.rename(target)
+
+
 def remove_partials(folder: Path, older_than: float) -> None:
     """Remove what killed processes left half-written in a folder.
 

@@ -37,11 +37,14 @@ class Finding:
         mean_score: mean map value.
         peak_mm: world RAS+ mm of the peak in the scan's own space (pixels in an image).
         peak_voxel: index of the peak in the scan's own grid.
+        mni_mm: the peak in mm of the template (MNI); None where the scan was not brought onto it.
         excess: height above the healthy level summed over the region, in map units times ml (or px); findings
-            are ranked and tested by it. None in detections of older model files.
-        p_value: against the findings of healthy subjects, by the calibration's control; None where the
-            calibration holds no healthy findings.
-        significant: whether p_value is at most the level; None without a p-value.
+            are ranked by it.
+        score: what a typical healthy scan would score with this finding alone in it, on the scale of the case's score
+            and never above that.
+        p_value: of that score among healthy scans (or by false-discovery control, if the calibration has it); None
+            where nothing was tested.
+        significant: whether the case's rule calls that score abnormal; None where nothing was tested.
         region: what lies near the peak, in words; "" where the scan was not brought onto the template.
         healthy_mean: mean of the healthy maps at the place of the peak; None where it is not known.
         healthy_std: their standard deviation there.
@@ -59,7 +62,9 @@ class Finding:
     mean_score: float
     peak_mm: tuple[float, float, float]
     peak_voxel: tuple[int, int, int]
+    mni_mm: tuple[float, float, float] | None = None
     excess: float | None = None
+    score: float | None = None
     p_value: float | None = None
     significant: bool | None = None
     region: str = ""

@@ -235,8 +235,7 @@ class Calibration:
         grouping: how subjects were told into groups; None where all are one.
         groups: (n,) group of each score, before small ones are merged; empty without grouping.
         slice_scores: (n, most slices) mean of each axial slice of each subject, NaN where it has none.
-        finding_scores: (n, most findings) excess of each finding of each subject, NaN where it has none;
-            infinite where a healthy map was too wild to be measured.
+        finding_scores: (n, most findings) excess of each finding of each subject, NaN where it has none.
         control: what is guaranteed about the several findings of one case.
         place_mean: (ceil(I/s), ceil(J/s), ceil(K/s)) mean of the healthy maps at every s-th voxel of the common model
             grid, s = `PLACE_STEP`, NaN where fewer than two subjects have it; None where cases lie on different grids.

@@ -40,13 +40,19 @@ class KeptSteps:
     version: str
 
     def find(self, key: str) -> KeptStep | None:
-        """The result of that name, or None where there is none that can be read."""
+        """The result of that name, or None where there is none that can be read.
+
+        One of another store is copied, so that this store can be reused in its turn and the other one deleted.
+
+        Raises:
+            StorageError: the folder can't be written.
+        """
         for folder in (self.folder, *self.others):
-            try:
-                with np.load(_path(folder, key), allow_pickle=False) as arrays:
-                    return _unpacked(arrays)
-            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-                continue
+            found = _read(_path(folder, key))
+            if found is not None:
+                if folder != self.folder:
+                    self.keep(key, found)
+                return found
         return None
 
     def keep(self, key: str, found: KeptStep) -> None:
@@ -64,6 +70,14 @@ class KeptSteps:
 
 def _path(folder: Path, key: str) -> Path:
     return folder / key[:2] / f"{key}.npz"
+
+
+def _read(path: Path) -> KeptStep | None:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return _unpacked(arrays)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
 
 
 def _unpacked(arrays: Any) -> KeptStep:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from sanum.core.errors import CohortError, ConfigError
-from sanum.core.files import atomic_folder, remove_partials, write_json
+from sanum.core.files import atomic_folder, move_folder, remove_partials, write_json
 from sanum.core.records import Prepared
 from sanum.prepare.case_files import facts_of, open_case, save_arrays
 from sanum.prepare.manifest import COLUMNS, Manifest, ManifestRow, write_manifest
@@ -53,7 +53,7 @@ class Store:
     `preparation.json` holds the config and its hash; `cases/<case>/` holds `slices.npy` (K, C, I, J) float32,
     so that a slice is contiguous, `mask.npy` (K, I, J), `lesion.npy` where one was given, and `case.json`;
     `manifest.tsv` has one row a case and is made anew from the `case.json` files by `write_manifest`; `steps/` keeps
-    brain masks and registrations for later runs.
+    brain masks and registrations for later runs; `set-aside/` keeps cases that fell out of the table.
 
     Attributes:
         folder: where it lies.
@@ -183,6 +183,29 @@ class Store:
     def steps(self) -> Path:
         """Folder of the results of slow steps, see `kept_steps`; it may be deleted."""
         return self.folder / "steps"
+
+    def follow(self, names: Collection[str]) -> list[str]:
+        """Set aside every case that is not named, and take back those that were set aside and are named again.
+
+        A case set aside is in no manifest and can't be loaded, but is not lost: `set-aside/` may be deleted.
+
+        Args:
+            names: the cases of the table.
+
+        Returns:
+            The cases that were set aside now, by name.
+
+        Raises:
+            StorageError: the folder can't be changed.
+        """
+        aside, wanted = self.folder / "set-aside", set(names)
+        back = {path.name for path in aside.glob("*")} & wanted if aside.is_dir() else set()
+        for case in sorted(back - set(self._cases())):
+            move_folder(aside / case, self._folder_of(case))
+        leaving = sorted(set(self._cases()) - wanted)
+        for case in leaving:
+            move_folder(self._folder_of(case), aside / case)
+        return leaving
 
     def remove_partials(self) -> None:
         """Remove what processes that were killed more than a day ago left half-written; no case is touched."""

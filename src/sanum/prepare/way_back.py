@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sanum.core.errors import GeometryError
 from sanum.core.records import AnomalyMap, Prepared, Scan
 from sanum.core.units import Channels, Volume
 from sanum.prepare.presets import Preparation, Template
-from sanum.prepare.steps.resample import resample
+from sanum.prepare.steps.resample import resample, resample_labels
 from sanum.prepare.steps.scale import unscale
 
 
@@ -35,6 +36,19 @@ def to_native(map: AnomalyMap, prepared: Prepared) -> AnomalyMap:
     values, inside = resample(map.values, ~np.isnan(map.values), map.grid, prepared.native, to_scan)
     values[~inside] = np.nan
     return replace(map, values=values, grid=prepared.native, parts={})
+
+
+def labels_to_model(labels: NDArray[np.uint8], prepared: Prepared) -> NDArray[np.uint8]:
+    """Bring regions that were found on the scan's own grid onto the model grid.
+
+    Args:
+        labels: (I, J, K) on `prepared.native`, 0 outside the regions.
+        prepared: the case.
+
+    Returns:
+        (I, J, K) on `prepared.grid`: of each voxel the label of the nearest voxel of the scan.
+    """
+    return resample_labels(labels, prepared.native, prepared.grid, prepared.to_model)
 
 
 def reconstruction_to_native(

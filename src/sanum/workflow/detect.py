@@ -13,7 +13,7 @@ from typing import Any
 
 import sanum
 from sanum.calibration.explain import with_healthy_place, with_members
-from sanum.calibration.findings import finding_level, findings, map_scale
+from sanum.calibration.findings import Regions, find_regions, finding_level, map_scale
 from sanum.calibration.groups import Person
 from sanum.calibration.judge import control_sentence, judge_findings, judge_slices
 from sanum.calibration.rules import decide
@@ -25,7 +25,7 @@ from sanum.dicom.write import MapKind, require_extra
 from sanum.formats import modality_of, scan_stem, split_part, write_map, write_volume
 from sanum.model import Model, load
 from sanum.prepare.presets import Preparation, Template
-from sanum.prepare.way_back import reconstruction_to_native, to_native
+from sanum.prepare.way_back import labels_to_model, reconstruction_to_native, to_native
 from sanum.workflow.cohort_report import write_cohort_report
 from sanum.workflow.dicom_results import add_dicom
 from sanum.workflow.disagreement import named, pair_warnings, sides, single_modality, single_modality_warning
@@ -121,8 +121,9 @@ def detect(
         native = to_native(scored, prepared)
         native.inside()
         decision = decide(score, calibration, who)
-        found = findings(native, finding_level(calibration), is_image=prepared.is_image)
-        found = judge_findings(found, calibration, who)
+        regions = find_regions(native, finding_level(calibration), is_image=prepared.is_image)
+        on_model = Regions(regions.findings, labels_to_model(regions.labels, prepared))
+        found = judge_findings(on_model, scored, calibration, who)
     except (ScanError, CalibrationError) as error:
         return refused(model, row, scan, str(error), started)
     return CaseDetection(

@@ -169,7 +169,7 @@ def recalibrate(
         ConfigError: unknown rule, or nothing to change.
         CalibrationError: the rule asks more than the healthy scores support.
     """
-    model = load(path)
+    model = load(path, to_calibrate=prepared is not None)
     present = Rule() if model.calibration is None else model.calibration.rule
     wanted = present if rule is None and level is None else make_rule(rule or present.name, level)
     if prepared is not None:

@@ -56,11 +56,15 @@ def plant_store(source: Path, out: Path, planting: Planting, *, split: str = "te
     if not rows:
         raise CohortError(f"{source}: no ready healthy case with split '{split}' to plant a lesion in")
     store = Store.create(out, origin.preparation)
+    written = []
     for number, row in enumerate(rows):
         healthy = origin.load(row.case)
         kind = planting.kinds[number % len(planting.kinds)]
+        ill = _planted(healthy, kind, number, planting)
         store.write(healthy, _fields(row, row.case, "healthy"))
-        store.write(_planted(healthy, kind, number, planting), _fields(row, f"{row.case}-{kind}", "lesion"))
+        store.write(ill, _fields(row, ill.case, "lesion"))
+        written += [row.case, ill.case]
+    store.follow(written)
     store.write_manifest()
     return store
 

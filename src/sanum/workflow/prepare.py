@@ -29,8 +29,8 @@ class CaseOutcome:
 
     Attributes:
         case: its name.
-        status: "ready", "failed", or "kept" from an earlier run.
-        reason: why it failed, else empty.
+        status: "ready", "failed", "kept" from an earlier run, or "set aside" because the table has it no longer.
+        reason: why it failed or was set aside, else empty.
         seconds: what it took.
         peak_mb: highest memory of its worker process so far, in MB; 0 where the process died.
     """
@@ -106,6 +106,7 @@ def prepare_cohort(
 ) -> Manifest:
     """Prepare every case of a cohort into a store; cases that are done already are kept.
 
+    The store follows its table: a case that the table does not name is set aside, never used, and reported.
     A case that fails is recorded with its reason and does not stop the others, whatever the failure; only a store
     that can't be written ends the run. What was finished is kept then, and after Ctrl-C.
 
@@ -116,10 +117,10 @@ def prepare_cohort(
         workers: processes, or jobs of a Slurm cluster; see `executor.map_cases`.
         cluster: address of a Dask scheduler, or "slurm"; None runs here.
         reuse: other stores, whose brain masks and registrations are taken where files and settings are the same.
-        on_done: called after each case.
+        on_done: called after each case, and for each that was set aside.
 
     Returns:
-        The store's manifest.
+        The store's manifest: the cases of the table.
 
     Raises:
         CohortError: the folder holds a store of another preparation, or one of `reuse` is no store.
@@ -131,6 +132,9 @@ def prepare_cohort(
     steps = tuple(Store.open(other.absolute()).steps for other in reuse)
     jobs = [_Job(row, preparation, folder.absolute(), steps) for row in cohort]
     try:
+        for case in store.follow([row.case for row in cohort]):
+            if on_done is not None:
+                on_done(CaseOutcome(case, "set aside", "not in the table", 0.0, 0))
         for _, outcome in map_cases(_prepare_one, jobs, workers, cluster=cluster, lost=_given_up):
             if on_done is not None:
                 on_done(outcome)

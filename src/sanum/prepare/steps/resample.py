@@ -64,13 +64,20 @@ def resample(
 
 def resample_mask(mask: Mask, source: Grid, target: Grid, to_target: Affine) -> Mask:
     """Bring a mask onto another grid by the nearest voxel; arguments as in `resample`."""
-    out = np.zeros(target.shape, np.bool_)
+    return resample_labels(mask.astype(np.uint8), source, target, to_target) > 0
+
+
+def resample_labels(
+    labels: NDArray[np.uint8], source: Grid, target: Grid, to_target: Affine
+) -> NDArray[np.uint8]:
+    """Bring numbered regions, 0 outside them, onto another grid by the nearest voxel; arguments as in `resample`."""
+    out = np.zeros(target.shape, np.uint8)
     to_voxel = _voxel_map(source, target, to_target)
-    box = _box(mask, np.ones(3, int))
+    box = _box(labels > 0, np.ones(3, int))
     if box is None:
         return out
     window = _touched(box, to_voxel, target.shape)
-    out[window] = _interpolate(mask[box].astype(np.float32), to_voxel, box, window, order=0) > 0.5
+    out[window] = _interpolate(labels[box].astype(np.float32), to_voxel, box, window, order=0)
     return out
 
 

@@ -1,0 +1,66 @@
+"""Each model that comes with the package: an obvious lesion is a significant finding, and where it was planted."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sanum.core.grid import Grid
+from sanum.core.shipped import shipped_models
+from sanum.core.units import Volume
+from sanum.formats import read_scan, write_volume
+from sanum.model import load
+from sanum.prepare.template import icbm152
+from sanum.synthesis.plant import DARK_LESIONS
+from sanum.workflow.detect import CaseDetection, detect_file
+from tests.phantoms import ellipsoid
+
+RADII_MM = (24.0, 26.0, 24.0)
+"""63 ml: nobody would miss it."""
+
+EACH_MODEL = pytest.mark.parametrize("path", shipped_models().values(), ids=shipped_models())
+
+
+def judged_with_lesion(
+    path: Path, voxels: Volume, grid: Grid, centre: tuple[float, ...], folder: Path
+) -> tuple[CaseDetection, Volume]:
+    """The scan with an ellipsoid as dark as fluid, or for other sequences as bright, and its mask."""
+    model = load(path)
+    modality = model.preparation.modalities[0]
+    lesion = ellipsoid(grid, centre, RADII_MM) & (voxels > 0)
+    tissue = float(np.median(voxels[voxels > 0]))
+    voxels = np.where(lesion, 0.5 * tissue if modality in DARK_LESIONS else 2.0 * tissue, voxels)
+    write_volume(folder / f"scan_{modality}.nii.gz", voxels.astype(np.float32), grid)
+    return detect_file(model, folder / f"scan_{modality}.nii.gz"), lesion
+
+
+@EACH_MODEL
+def test_a_large_lesion_in_the_template_is_a_significant_finding(path: Path, tmp_path: Path) -> None:
+    template = icbm152()
+    voxels = template.t1 * template.brain * 1000.0
+    found, lesion = judged_with_lesion(path, voxels, template.grid, (-30.0, -20.0, 30.0), tmp_path)
+    assert_found(found, lesion)
+
+
+@EACH_MODEL
+@pytest.mark.real
+def test_a_large_lesion_in_an_unseen_brain_is_a_significant_finding(
+    path: Path, tmp_path: Path, real_data: Path
+) -> None:
+    scan = read_scan(real_data / "oasis" / "1001_T1w.nii.gz", "T1w")
+    middle = scan.grid.to_world(np.argwhere(scan.voxels > 0).mean(axis=0))
+    centre = tuple(float(value) for value in middle + np.array([28.0, 15.0, 15.0]))
+    found, lesion = judged_with_lesion(path, scan.voxels, scan.grid, centre, tmp_path)
+    assert_found(found, lesion)
+    significant = [one for one in found.findings if one.significant]
+    assert all(lesion[one.peak_voxel] for one in significant), "nothing else in this healthy brain is"
+
+
+def assert_found(found: CaseDetection, lesion: Volume) -> None:
+    assert found.status == "abnormal"
+    assert found.rule is not None
+    within = [one for one in found.findings if lesion[one.peak_voxel]]
+    assert within, "no finding peaks in the lesion"
+    assert within[0].significant is True
+    assert within[0].p_value is not None
+    assert within[0].p_value <= found.rule.level
