@@ -55,7 +55,9 @@ def test_a_calibration_with_an_infinity_is_refused_and_can_be_made_anew(model, t
     path = tmp_path / "broken.safetensors"
     held = {"single_calibrations": {"T1w": broken}} if single else {"calibration": broken}
     save(replace(model, **held), path)
-    with pytest.raises(ModelFileError, match=r"broken.*finding_scores hold an infinity.*sanum calibrate MODEL"):
+    with pytest.raises(
+        ModelFileError, match=r"broken.*finding_scores hold an infinity.*sanum calibrate MODEL"
+    ):
         load(path)
     assert load(path, to_calibrate=True).detector.name == "atlas"
 

@@ -33,10 +33,10 @@ WIDE = Summary("top", 0.02)
 """Averages 265 voxels here, so that a finding of 18 hardly counts."""
 
 
-def calibrated(count: int = 30, control="family-wise", first: int = 0, summary=Summary()):
+def calibrated(count: int = 30, control="family-wise", first: int = 0, summary=None):
     return calibration_from_maps(
         (HealthyMap(f"s{seed}", noise_map(seed)) for seed in range(first, first + count)),
-        summary,
+        summary or Summary(),
         Rule("conformal", 0.1),
         detector="d",
         preparation="p",
@@ -89,7 +89,9 @@ def test_significant_findings_lie_in_abnormal_cases_only(control):
             assert case.abnormal or not one.significant
             seen.add((case.abnormal, one.significant))
     assert {(False, False), (True, True)} <= seen
-    assert control == "false-discovery" or (True, False) in seen, "many faint ones, none of which is enough alone"
+    assert control == "false-discovery" or (True, False) in seen, (
+        "many faint ones, none of which is enough alone"
+    )
 
 
 @pytest.mark.parametrize("summary", [Summary("mean"), Summary("slice"), Summary("top", 0.002)])

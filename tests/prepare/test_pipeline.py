@@ -13,7 +13,7 @@ from sanum.core.errors import GeometryError, PreparationError
 from sanum.core.grid import Grid
 from sanum.core.records import AnomalyMap, Scan, Source
 from sanum.prepare.pipeline import prepare
-from sanum.prepare.presets import Slices, preparation_sha256
+from sanum.prepare.presets import Slices, Template, preparation_sha256
 from sanum.prepare.way_back import to_native
 from tests.phantoms import RAS_2MM, brain_scan, brain_voxels, ellipsoid
 from tests.prepare.orientations import turned
@@ -34,6 +34,33 @@ def brain_picture(shape=(157, 189)) -> np.ndarray:
     i, j = np.indices(shape)
     disc = ((i - shape[0] / 2) / 60) ** 2 + ((j - shape[1] / 2) / 80) ** 2 < 1
     return np.where(disc, 100 + 0.5 * i + 0.2 * j, 0)
+
+
+ANYTHING_GOES = Slices(scaling="minmax", crop="full")
+CONFIGS = [Slices(), Slices(region="head"), ANYTHING_GOES, Template()]
+
+
+def slab(first: int, last: int, axis: int = 2) -> Scan:
+    """Slices of a phantom, as a volume of their own."""
+    whole = brain_scan()
+    part = (slice(None),) * axis + (slice(first, last),)
+    voxels = np.ascontiguousarray(whole.voxels[part])
+    return dataclasses.replace(whole, voxels=voxels, grid=Grid(voxels.shape, whole.grid.affine))
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_single_slice_is_no_volume(config, axis):
+    with pytest.raises(
+        PreparationError, match=r"phantom-0\.nii\.gz: a single slice, .* save the slice as a picture"
+    ):
+        prepare({"T1w": slab(30, 31, axis)}, config, **WHO)
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_a_few_slices_are_measured_though_they_have_no_height(count):
+    case = prepare({"T1w": slab(30, 30 + count)}, Slices(region="head", trim=0.0), **WHO)
+    assert case.voxels.shape[3] == count
 
 
 class TestSlices:

@@ -119,19 +119,6 @@ def nested_p_values(scores: NDArray[np.float64], healthy: NDArray[np.float64]) -
     return np.asarray((1.0 + higher) / (len(healthy) + 1.0))
 
 
-def family_p_values(scores: NDArray[np.float64], healthy: NDArray[np.float64]) -> NDArray[np.float64]:
-    """P-values of parts against the highest part of each healthy subject.
-
-    The chance that any part of a new healthy subject has p <= a is at most a: family-wise control.
-
-    Args:
-        scores: (m,) of the parts of a new case.
-        healthy: (n, most) one row a subject, NaN where it has no further part.
-    """
-    highest = np.where(np.isnan(healthy), -np.inf, healthy).max(axis=1, initial=-np.inf)
-    return p_values(scores, highest)
-
-
 def benjamini_hochberg(p: NDArray[np.float64]) -> NDArray[np.float64]:
     """P-values adjusted for the false-discovery rate (Benjamini and Hochberg 1995): flag where at most alpha.
 

@@ -28,6 +28,7 @@ from sanum.core.records import (
 )
 from sanum.core.units import Volume
 
+
 @dataclass(frozen=True, eq=False)
 class HealthyMap:
     """One held-out healthy case.

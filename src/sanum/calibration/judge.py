@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sanum.calibration.conformal import benjamini_hochberg, nested_p_values
 from sanum.calibration.findings import Regions
@@ -82,14 +81,12 @@ def control_sentence(calibration: Calibration) -> str:
     """What is guaranteed about the findings of one case together; empty where nothing is."""
     alpha = finding_level_alpha(calibration.rule)
     if calibration.control == "family-wise":
-        meaning = (
-            "A region is significant where a typical healthy scan with this region alone in it would be called abnormal"
-        )
+        meaning = "a typical healthy scan with this region alone in it would be called abnormal"
         if calibration.rule.name != "conformal":
-            return f"{meaning} by the same rule, which guarantees no false-alarm rate."
+            return f"A region is significant where {meaning} by the same rule, which guarantees no false-alarm rate."
         return (
-            f"Family-wise control at {alpha:g}: {meaning[0].lower()}{meaning[1:]}. No region scores higher than its "
-            f"case, so at most {alpha:.0%} of healthy cases have any significant region."
+            f"Family-wise control at {alpha:g}: a region is significant where {meaning}. No region scores higher than "
+            f"its case, so at most {alpha:.0%} of healthy cases have any significant region."
         )
     if calibration.finding_scores is None:
         return ""

@@ -68,9 +68,12 @@ def run(
         )
     ready = sum(row.status == "ready" for row in manifest)
     print(f"{out}: {ready} of {len(table)} cases ready; look at them with `sanum check {out}`")
-    print(f"highest memory of a worker: {peak_mb} MB")
+    if peak_mb:
+        print(f"highest memory of a worker: {peak_mb} MB")
     if aside:
-        print(f"set aside, no longer in {cohort}, not to be used: {', '.join(aside)} (in {out / 'set-aside'})")
+        print(
+            f"set aside, no longer in {cohort}, not to be used: {', '.join(aside)} (in {out / 'set-aside'})"
+        )
     for outcome in failed:
         print(f"FAILED {outcome.case}: {outcome.reason}")
     if failed:

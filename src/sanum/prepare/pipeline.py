@@ -115,6 +115,8 @@ def _wanted(scans: Mapping[str, Scan], config: Preparation, case: str) -> list[S
         raise PreparationError(
             f"{first.source.path}: a 2D image can't be registered to a template; use the `slices` preset"
         )
+    for scan in ordered:
+        _refuse_single_slice(scan)
     for scan in ordered[1:]:
         if scan.is_image != first.is_image or (first.is_image and not scan.grid.same_as(first.grid)):
             raise PreparationError(
@@ -122,6 +124,14 @@ def _wanted(scans: Mapping[str, Scan], config: Preparation, case: str) -> list[S
                 "the images of one case must have one size, and images don't mix with volumes"
             )
     return ordered
+
+
+def _refuse_single_slice(scan: Scan) -> None:
+    if not scan.is_image and min(scan.grid.shape) < 2:
+        raise PreparationError(
+            f"{scan.source.path}: a single slice, {' x '.join(map(str, scan.grid.shape))} voxels, in a file for volumes; "
+            "give the whole volume, or save the slice as a picture (PNG or TIFF) for a model of pictures"
+        )
 
 
 def _brain(ordered: list[Scan], given: Scan | None, config: Preparation, log: StepLog) -> Mask:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import resource
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ def peak_memory_mb() -> int:
     """Highest resident memory of this process so far, in MB.
 
     Linux tells it since the process began its own program; elsewhere it may count what a parent held at the fork.
+    Windows does not tell; there it is 0.
     """
     status = Path("/proc/self/status")
     if status.exists():
@@ -20,5 +20,9 @@ def peak_memory_mb() -> int:
         )
         if found is not None:
             return int(found[1]) // 1024
+    try:
+        import resource
+    except ImportError:
+        return 0
     unit = 1024 if sys.platform == "darwin" else 1
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024 // unit

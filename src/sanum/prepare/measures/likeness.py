@@ -94,11 +94,11 @@ def likeness(voxels: Volume, brain: Mask, grid: Grid) -> Likeness | None:
         grid: where they lie.
 
     Returns:
-        None where the brain is too small to fit anything to.
+        None where the brain is too small or too flat to fit anything to.
     """
     steps = steps_of(grid, LATTICE_MM)
     index = np.argwhere(brain[every(steps)]) * steps
-    if len(index) < 100:
+    if len(index) < 100 or (np.ptp(index, axis=0) == 0).any():
         return None
     places = grid.to_world(index)
     volume = len(index) * float(np.prod(steps)) * grid.voxel_ml
