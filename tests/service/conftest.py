@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -31,42 +32,64 @@ def _postgres_tools() -> Path | None:
     return homes[-1].parent if homes else None
 
 
-@pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """A PostgreSQL server of our own; skipped without the package (apt-get install postgresql)."""
+class Postgres:
+    """A PostgreSQL server of our own, which can be stopped and started again with what it holds."""
+
+    def __init__(self, tools: Path) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="sanum-postgres-"))
+        self._as_user: list[str] = []
+        if os.geteuid() == 0:
+            shutil.chown(self._folder, "postgres", "postgres")
+            self._as_user = ["runuser", "-u", "postgres", "--"]
+        self._port = free_port()
+        self._tools = tools
+        self._run("initdb", "-A", "trust", "-U", "sanum", "-E", "UTF8")
+        self.url = f"postgresql://sanum@127.0.0.1:{self._port}/postgres"
+
+    def start(self) -> None:
+        options = f"-p {self._port} -k {self._folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+        self._run("pg_ctl", "-w", "-t", "200", "-o", options, "-l", str(self._folder / "log"), "start")
+
+    def stop(self) -> None:
+        self._run("pg_ctl", "-w", "-t", "200", "-m", "immediate", "stop")
+
+    def close(self) -> None:
+        with contextlib.suppress(subprocess.CalledProcessError):
+            self.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _run(self, tool: str, *arguments: str) -> None:
+        command = [*self._as_user, str(self._tools / tool), "-D", str(self._folder / "db"), *arguments]
+        subprocess.run(command, check=True, capture_output=True, cwd="/")
+
+
+@pytest.fixture
+def postgres() -> Iterator[Postgres]:
+    """A server for one test, which may stop it; skipped without the package (apt-get install postgresql)."""
     tools = _postgres_tools()
     if tools is None:
         pytest.skip("PostgreSQL is not installed; apt-get install postgresql")
-    folder = Path(tempfile.mkdtemp(prefix="sanum-postgres-"))
-    as_user: list[str] = []
-    if os.geteuid() == 0:
-        shutil.chown(folder, "postgres", "postgres")
-        as_user = ["runuser", "-u", "postgres", "--"]
-    port = free_port()
-    subprocess.run(
-        [*as_user, tools / "initdb", "-D", folder / "db", "-A", "trust", "-U", "sanum", "-E", "UTF8"],
-        check=True,
-        capture_output=True,
-    )
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-    control = [*as_user, tools / "pg_ctl", "-D", folder / "db", "-w", "-t", "200"]
-    subprocess.run([*control, "-o", options, "-l", folder / "log", "start"], check=True, capture_output=True)
-    try:
-        yield f"postgresql://sanum@127.0.0.1:{port}/postgres"
-    finally:
-        subprocess.run([*control, "-m", "immediate", "stop"], check=False, capture_output=True)
-        shutil.rmtree(folder, ignore_errors=True)
+    made = Postgres(tools)
+    made.start()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> str:
+    """For tests that only use it."""
+    return postgres.url
 
 
 class Live:
     """A service with all its processes, as `sanum serve` starts it."""
 
-    def __init__(self, model: Path, data: Path, *options: str):
+    def __init__(self, model: Path, data: Path, *options: str, log: Path | None = None):
         self.data = data
         self.address = f"http://127.0.0.1:{free_port()}"
         port = self.address.rpartition(":")[2]
         command = [sys.executable, "-m", "sanum", "serve", model, "--data", data, "--port", port, *options]
-        self.log = (data.parent / f"{data.name}.log").open("wb")
+        self.log = (log or data.parent / f"{data.name}.log").open("wb")
         self.process = subprocess.Popen([str(part) for part in command], stdout=self.log, stderr=self.log)
         self.wait_until_ready()
 
@@ -107,11 +130,23 @@ class Live:
                 found[command.split("sanum.service.launch ")[1].split()[0]] = int(pid)
         return found
 
+    def tree(self) -> set[int]:
+        """Process ids of all that belongs to the service."""
+        found, left = set(), [self.process.pid]
+        while left:
+            found.add(left[-1])
+            left += [int(pid) for pid in _children(left.pop())]
+        return found
+
     def stop(self) -> int:
         self.process.terminate()
         code = self.process.wait(60)
         self.log.close()
         return code
+
+
+def _children(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
 @pytest.fixture(scope="session")

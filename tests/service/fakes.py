@@ -23,7 +23,7 @@ from sanum.core.files import atomic_folder
 from sanum.core.grid import Grid
 from sanum.core.records import Detection
 from sanum.formats import write_volume
-from sanum.service import database, jobs
+from sanum.service import database
 from sanum.service.app import Deployment, create_app
 from sanum.service.case_judge import Judge, Verdict
 from sanum.service.limits import Limits
@@ -72,7 +72,6 @@ def _empty_database() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="sanum-database-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     engine = database.open_database(database.default_url(folder))
-    jobs.migrate(engine)
     engine.dispose()
     return folder / "service.sqlite"
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import sqlite3
+from pathlib import Path
 
+import pytest
+import sqlalchemy as sa
 from PIL import Image
 
 from sanum.service import cases
+from sanum.service.case_folder import CaseFolders
+from sanum.service.jobs import JobQueue
 from tests.detections import normal
 from tests.service.checks import check_problem, finish
 from tests.service.fakes import FakeModel, form, make, nifti
@@ -98,7 +105,7 @@ def test_the_same_key_makes_one_case(service, scan):
     )
     check_problem(
         client.post("/v1/cases", data=form(scan), headers={"Idempotency-Key": "a b"}),
-        400,
+        422,
         "printable characters",
     )
 
@@ -124,3 +131,51 @@ def test_lists_have_pages_and_filters(service, scan):
     assert client.get("/v1/cases?status=done").get_json()["cases"] == []
     check_problem(client.get("/v1/cases?limit=0"), 422, "limit: Input should be greater")
     check_problem(client.get("/v1/cases?after=zzz"), 400, "after: expected the place")
+
+
+@pytest.mark.parametrize("text", ["Jane\0", "a\x1b[2J", "a\u202eb", "a\nb", "\u2066"])
+def test_text_that_would_show_other_than_it_is_is_refused(service, scan, text):
+    """NUL also because PostgreSQL takes none: it was a 500 there, and the statement was logged with the label."""
+    client = service.client()
+    told = "control characters"
+    check_problem(client.post("/v1/cases", data=form(scan, label=text)), 422, f"label: .*{told}")
+    check_problem(client.post("/v1/cases", data=form(scan, model=text)), 422, f"model: .*{told}")
+    check_problem(client.get("/v1/cases", query_string={"after": text}), 422, f"after: .*{told}")
+    check_problem(client.get("/v1/cases", query_string={"model": text}), 422, f"model: .*{told}")
+    check_problem(client.get("/v1/model", query_string={"name": text}), 422, f"name: .*{told}")
+
+
+def test_labels_may_be_of_any_script(service, scan):
+    for label in ("Fall 17 – Größe", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\u8133 1"):
+        assert service.client().post("/v1/cases", data=form(scan, label=label)).get_json()["label"] == label
+
+
+def test_a_database_that_is_away_is_503_and_its_log_has_no_label(service, scan, monkeypatch, caplog):
+    """What was uploaded stays then: the database may have kept the case without being able to say so."""
+    broken = sqlite3.OperationalError("database is locked")
+    broken.sqlite_errorcode = sqlite3.SQLITE_BUSY
+
+    def submit(_queue, submission):
+        wrapped = sa.exc.OperationalError("INSERT", {"label": submission.label}, broken, hide_parameters=True)
+        raise wrapped from broken
+
+    monkeypatch.setattr(JobQueue, "submit", submit)
+    answer = service.client().post("/v1/cases", data=form(scan, label="Jane Doe"))
+    check_problem(answer, 503, "database does not answer; the same request may succeed later")
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert "Doe" not in caplog.text
+    assert len(list((service.data / "cases").iterdir())) == 1
+
+
+def test_a_disk_without_room_is_503_and_nothing_of_the_upload_stays(service, scan, monkeypatch):
+    def full(*_args, **_options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(CaseFolders, "accept", full)
+    answer = service.client().post("/v1/cases", data=form(scan))
+    check_problem(answer, 503, "disk is full")
+    assert int(answer.headers["Retry-After"]) >= 1
+    monkeypatch.undo()
+    monkeypatch.setattr(Path, "mkdir", full)
+    check_problem(service.client().post("/v1/cases", data=form(scan)), 503, "disk is full")
+    assert list((service.data / "incoming").iterdir()) == []

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sanum.service import cases, database, jobs
+from sanum.service import cases, database
 from sanum.service.case_folder import CaseFolders
 from sanum.service.cases import Submission
 from sanum.service.jobs import JobQueue, QueueFullError
@@ -26,7 +26,6 @@ class Bench:
         self.url = url
         self.data = data
         self.engine = database.open_database(url)
-        jobs.migrate(self.engine)
         self.queue = JobQueue(self.engine, limit=1000)
         self.folders = CaseFolders(data)
         self.workers: list[subprocess.Popen] = []
@@ -55,7 +54,6 @@ class Bench:
         for worker in self.workers:
             worker.kill()
             worker.wait()
-        self.queue.close()
         self.engine.dispose()
 
 
@@ -152,7 +150,6 @@ def test_a_worker_stops_when_told_and_another_takes_over(bench):
 def test_a_deleted_case_leaves_nothing_behind(bench):
     name = bench.submit(b"x" * 10)
     cases.delete(bench.engine, name)
-    bench.queue.withdraw(name)
     bench.folders.delete(name)
     other = bench.submit(b"y")
     bench.start()
@@ -166,7 +163,6 @@ def test_a_full_queue_takes_no_more(bench):
     small.submit(Submission("demo", "a", {}, "0" * 64))
     with pytest.raises(QueueFullError):
         small.submit(Submission("demo", "a", {}, "0" * 64))
-    small.close()
 
 
 def test_the_same_key_gives_the_same_case_also_when_the_queue_is_full(bench):
@@ -174,4 +170,3 @@ def test_the_same_key_gives_the_same_case_also_when_the_queue_is_full(bench):
     first, new = small.submit(Submission("demo", "a", {}, "0" * 64, idempotency_key="k"))
     again, repeated = small.submit(Submission("demo", "a", {}, "0" * 64, idempotency_key="k"))
     assert (first.id, new, repeated) == (again.id, True, False)
-    small.close()

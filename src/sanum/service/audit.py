@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import errno
+import fcntl
 import json
+import logging
 import os
+import threading
 from pathlib import Path
+
+_LOG = logging.getLogger("sanum.service")
 
 
 class AuditLog:
     """Appends to `audit.log`. Names of files and labels never reach it: they may name a patient.
+
+    A line that finds no room goes to the service's own log at once, and to its place when there is room again: what
+    the line tells has been done by then.
 
     Args:
         path: the log; made when missing, readable by its owner only.
@@ -17,6 +27,8 @@ class AuditLog:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._waiting: list[bytes] = []
+        self._alone = threading.Lock()
 
     def write(self, who: str, action: str, case: str = "", **facts: str | int | float) -> None:
         """Append one act.
@@ -29,8 +41,24 @@ class AuditLog:
         """
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
         line = json.dumps({"time": now, "who": who, "action": action, "case": case, **facts}) + "\n"
+        with self._alone:
+            self._waiting.append(line.encode())
+            try:
+                self._append()
+            except OSError as error:
+                _LOG.warning("audit.log: %s; the line waits: %s", error.strerror, line.rstrip())
+
+    def _append(self) -> None:
+        """Write what waits, each line whole or not at all."""
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
-            os.write(descriptor, line.encode())
+            with contextlib.suppress(OSError):  # not every shared file system has locks
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            while self._waiting:
+                end = os.fstat(descriptor).st_size
+                if os.write(descriptor, self._waiting[0]) < len(self._waiting[0]):
+                    os.ftruncate(descriptor, end)
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                del self._waiting[0]
         finally:
             os.close(descriptor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from pathlib import Path
 
@@ -32,8 +33,9 @@ class CaseFolders:
     def __init__(self, data: Path) -> None:
         self._cases = data.resolve() / "cases"
         self.incoming = data.resolve() / "incoming"
+        data.resolve().mkdir(parents=True, exist_ok=True, mode=0o700)
         for folder in (self._cases, self.incoming):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            folder.mkdir(exist_ok=True, mode=0o700)
 
     def accept(self, case: str, uploaded: Path) -> None:
         """Move a folder of uploaded files to its case, in one step."""
@@ -76,4 +78,12 @@ class CaseFolders:
 
     def modified(self, case: str) -> float:
         """When the case's folder was last changed, seconds since 1970."""
-        return (self._cases / case).stat().st_mtime
+        return modified(self._cases / case)
+
+
+def modified(folder: Path) -> float:
+    """When a folder was last changed, seconds since 1970; infinity where another process has removed it meanwhile."""
+    try:
+        return folder.stat().st_mtime
+    except FileNotFoundError:
+        return math.inf

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,6 +14,7 @@ from sanum.core.errors import ConfigError
 from sanum.service import cases
 from sanum.service.case_folder import CaseFolders
 from sanum.service.cases import BRAIN, Case
+from sanum.service.faults import fault_of
 from sanum.service.models import FileModel, ServedModel
 
 if TYPE_CHECKING:
@@ -95,18 +96,43 @@ def _write_volumes(found: CaseDetection, results: Path) -> None:
         write_volume(results / "scan.nii.gz", found.scan.voxels, found.scan.grid)
 
 
-def attempt(engine: Engine, folders: CaseFolders, judge: Judge, case: Case) -> bool:
+def attempt(
+    engine: Engine,
+    folders: CaseFolders,
+    judge: Judge,
+    case: Case,
+    persist: Callable[[Callable[[], Any]], Any] = lambda act: act(),
+) -> bool:
     """Judge a case once and record how it ended.
 
     A result is recorded only while this attempt owns the case, so that two attempts never both count.
 
+    Args:
+        engine: the service's database.
+        folders: of the cases.
+        judge: what judges.
+        case: as its attempt began.
+        persist: does what needs database or disk, and does it again where these fail: that counts for no attempt.
+
     Returns:
-        False when the attempt failed and another may help; True when there is nothing more to do.
+        Whether this attempt ended the case; otherwise it failed and another may help, or the case is another's now.
     """
+    verdict = persist(lambda: _verdict(engine, folders, judge, case))
+    if isinstance(verdict, str):
+        persist(lambda: cases.note(engine, case, error=verdict))
+        return False
+    ended: bool = persist(lambda: cases.end(engine, case, "done", error="", **asdict(verdict)))
+    if ended:
+        folders.drop_other_attempts(case)
+    return ended
+
+
+def _verdict(engine: Engine, folders: CaseFolders, judge: Judge, case: Case) -> Verdict | str:
+    """What the judge finds, or why it could not."""
     inputs = folders.inputs(case.id)
     files = {modality: inputs / name for modality, name in case.files.items()}
     try:
-        verdict = judge.judge(
+        return judge.judge(
             case.model,
             case.id,
             files,
@@ -114,27 +140,19 @@ def attempt(engine: Engine, folders: CaseFolders, judge: Judge, case: Case) -> b
             lambda stage: _stage(engine, case, stage),
         )
     except Exception as error:  # whatever a case provokes must end that case only, with its reason kept
+        if fault_of(error) is not None:
+            raise
         message = str(error).replace(f"{inputs}/", "") or "out of memory"
-        cases.note(engine, case, error=f"{type(error).__name__}: {message}"[:2000])
-        return False
-    kept = cases.end(
-        engine,
-        case,
-        "done",
-        error="",
-        decision=verdict.decision,
-        reason=verdict.reason,
-        score=verdict.score,
-        threshold=verdict.threshold,
-        p_value=verdict.p_value,
-    )
-    if kept:
-        folders.drop_other_attempts(case)
-    return True
+        return f"{type(error).__name__}: {message}"[:2000]
 
 
 def _stage(engine: Engine, case: Case, stage: str) -> None:
-    cases.note(engine, case, stage=stage)
+    """Tell what the attempt is at; where that can't be told it goes on all the same."""
+    try:
+        cases.note(engine, case, stage=stage)
+    except Exception as error:
+        if fault_of(error) is None:
+            raise
 
 
 def _without_folder(value: T, folder: str) -> T:

@@ -47,6 +47,7 @@ class Case:
         reason: why it was refused.
         score, threshold, p_value: of the decision.
         inputs_kept: False once retention has deleted what was sent.
+        worker: name of the one that is at it.
     """
 
     id: str
@@ -69,6 +70,7 @@ class Case:
     threshold: float | None
     p_value: float | None
     inputs_kept: bool
+    worker: str | None = None
 
     @property
     def ended(self) -> bool:
@@ -108,7 +110,7 @@ class Submission:
 
 
 def insert(connection: Connection, submission: Submission) -> Case:
-    """Keep a new case; the caller's transaction also enqueues its job."""
+    """Keep a new case: it waits for a worker from then on."""
     now = time.time()
     connection.execute(
         cases.insert().values(
@@ -183,19 +185,40 @@ def list_page(engine: Engine, wanted: CaseFilter, *, limit: int, after: str | No
 
 
 def begin(engine: Engine, case: str) -> Case | None:
-    """Start an attempt. Its number is the fence: only the latest attempt may write a result.
+    """Start an attempt at a case that waits.
 
     Returns:
         The case as it now is; None where it was deleted or has ended.
     """
     with engine.begin() as connection:
-        connection.execute(
-            cases.update()
-            .where(cases.c.id == case, cases.c.status.in_(UNFINISHED))
-            .values(status="running", stage="starting", attempts=cases.c.attempts + 1, updated=time.time())
+        return start(connection, sa.and_(cases.c.id == case, cases.c.status.in_(UNFINISHED)), None)
+
+
+def begin_again(engine: Engine, case: Case) -> Case | None:
+    """Start the next attempt of a case that its worker still holds; None where it does no longer."""
+    with engine.begin() as connection:
+        return start(connection, _held(case), case.worker)
+
+
+def start(connection: Connection, which: sa.ColumnElement[bool], worker: str | None) -> Case | None:
+    """Start an attempt at the one case that is meant. Its number is the fence: only the latest attempt may write.
+
+    Returns:
+        The case as it now is; None where there is none such.
+    """
+    row = connection.execute(
+        cases.update()
+        .where(which)
+        .values(
+            status="running",
+            stage="starting",
+            attempts=cases.c.attempts + 1,
+            worker=worker,
+            updated=time.time(),
         )
-        found = _one(connection, cases.c.id == case)
-    return found if found is not None and not found.ended else None
+        .returning(*cases.c)
+    ).one_or_none()
+    return None if row is None else _case(row)
 
 
 def note(engine: Engine, case: Case, **values: Any) -> bool:
@@ -205,17 +228,21 @@ def note(engine: Engine, case: Case, **values: Any) -> bool:
         Whether the attempt still owns the case and the change is kept.
     """
     with engine.begin() as connection:
-        changed = connection.execute(
-            cases.update()
-            .where(cases.c.id == case.id, cases.c.attempts == case.attempts, cases.c.status == "running")
-            .values(**values, updated=time.time())
-        )
+        changed = connection.execute(cases.update().where(_held(case)).values(**values, updated=time.time()))
     return changed.rowcount == 1
 
 
 def end(engine: Engine, case: Case, status: Literal["done", "failed"], **values: Any) -> bool:
-    """End a case, once; the same fence as `note`."""
-    return note(engine, case, status=status, stage="", finished=time.time(), **values)
+    """End a case, once; the same fence as `note`.
+
+    Returns:
+        Whether this attempt is the one that ended it, also where it did so before and was not told: a connection may
+        break after the database has kept the change.
+    """
+    if note(engine, case, status=status, stage="", worker=None, finished=time.time(), **values):
+        return True
+    now = get(engine, case.id)
+    return now is not None and (now.attempts, now.status) == (case.attempts, status)
 
 
 def delete(engine: Engine, case: str) -> bool:
@@ -243,6 +270,10 @@ def known(engine: Engine, among: Sequence[str]) -> set[str]:
     """Those of the given names that are cases."""
     with engine.connect() as connection:
         return set(connection.scalars(sa.select(cases.c.id).where(cases.c.id.in_(among))))
+
+
+def _held(case: Case) -> sa.ColumnElement[bool]:
+    return sa.and_(cases.c.id == case.id, cases.c.attempts == case.attempts, cases.c.status == "running")
 
 
 def _one(connection: Connection, condition: sa.ColumnElement[bool]) -> Case | None:

@@ -1,10 +1,9 @@
-"""The service's tables: cases, tokens, workers. SQLite by default, PostgreSQL by a URL, one code for both.
-
-The job queue keeps its own tables in the same database, so that a case and its job appear in one transaction.
-"""
+"""The service's tables: cases, tokens, workers. SQLite by default, PostgreSQL by a URL, one code for both."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,21 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from sanum.core.errors import ConfigError, StorageError
+from sanum.service.faults import cause_of
 
-BUSY_MS = 30_000
+BUSY_MS = 10_000
 """How long a SQLite writer waits for another one."""
+
+CONNECT_SECONDS = 5
+
+_POSTGRES = {
+    "connect_timeout": CONNECT_SECONDS,
+    "keepalives_idle": 5,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 15_000,  # milliseconds
+}
+"""A host that is switched off answers nothing at all: a connection to it ends after a while."""
 
 tables = sa.MetaData()
 
@@ -41,6 +52,7 @@ cases = sa.Table(
     sa.Column("threshold", sa.Float),
     sa.Column("p_value", sa.Float),
     sa.Column("inputs_kept", sa.Boolean, nullable=False, default=True),
+    sa.Column("worker", sa.String(64)),
     sa.UniqueConstraint("submitter", "idempotency_key"),
     sa.Index("cases_by_age", "created", "id"),
     sa.Index("cases_by_status", "status"),
@@ -79,30 +91,72 @@ def open_database(url: str) -> Engine:
         ConfigError: neither SQLite nor PostgreSQL.
         StorageError: the database does not answer or can't be written.
     """
-    engine = _engine(url)
+    engine = database_engine(url)
     try:
         tables.create_all(engine)
-    except sa.exc.SQLAlchemyError as error:
+        _add_missing_columns(engine)
+    except (sa.exc.SQLAlchemyError, OSError) as error:
         shown = sa.make_url(url).render_as_string(hide_password=True)
         raise StorageError(
-            f"database {shown}: {_cause(error)}; check the URL and that it can be written"
+            f"database {shown}: {cause_of(error)}; check the URL and that it can be written"
         ) from error
     return engine
 
 
-def _engine(url: str) -> Engine:
+def database_engine(url: str) -> Engine:
+    """The database without asking it anything: it may be away.
+
+    Args:
+        url: as for `open_database`, which has made its tables.
+
+    Raises:
+        ConfigError: neither SQLite nor PostgreSQL.
+    """
     try:
         parsed = sa.make_url(url)
     except sa.exc.ArgumentError as error:
         raise ConfigError("database: expected sqlite:///PATH or postgresql://USER@HOST/NAME") from error
     if parsed.get_backend_name() == "postgresql":
-        return sa.create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        return sa.create_engine(
+            parsed.set(drivername="postgresql+psycopg"),
+            connect_args=_POSTGRES,
+            hide_parameters=True,  # a label may name a patient, and errors are logged
+            pool_pre_ping=True,
+            pool_timeout=CONNECT_SECONDS,
+        )
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
         raise ConfigError(f"database: {parsed.drivername} is neither a SQLite file nor PostgreSQL")
-    Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(parsed)
+    engine = sa.create_engine(parsed, hide_parameters=True, pool_timeout=CONNECT_SECONDS)
+    path = Path(parsed.database)
+    sa.event.listen(engine, "do_connect", lambda *_: _make_private(path))
     sa.event.listen(engine, "connect", _prepare_sqlite)
     return engine
+
+
+def _make_private(path: Path) -> None:
+    """Nobody else may read what the database holds, whatever the umask; SQLite gives its other files the same mode."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    for suffix in ("", "-wal", "-shm"):
+        with contextlib.suppress(OSError):
+            path.with_name(path.name + suffix).chmod(0o600)
+
+
+def _add_missing_columns(engine: Engine) -> None:
+    """A database of an earlier version lacks the columns that came later; all of them may be empty."""
+    for column in _missing_columns(engine):
+        kind = column.type.compile(engine.dialect)
+        try:
+            with engine.begin() as connection:
+                connection.exec_driver_sql(f"ALTER TABLE {cases.name} ADD COLUMN {column.name} {kind}")
+        except sa.exc.DBAPIError:
+            if column in _missing_columns(engine):  # otherwise another process was quicker
+                raise
+
+
+def _missing_columns(engine: Engine) -> list[sa.Column[Any]]:
+    there = {column["name"] for column in sa.inspect(engine).get_columns(cases.name)}
+    return [column for column in cases.columns if column.name not in there]
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -112,8 +166,3 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
-
-
-def _cause(error: sa.exc.SQLAlchemyError) -> str:
-    original = getattr(error, "orig", None)
-    return str(original or error).splitlines()[0]

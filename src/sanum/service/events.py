@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 
+from sanum.service.faults import fault_of
 from sanum.service.problems import RequestError
 from sanum.service.wire import CaseOut
 
@@ -17,6 +18,8 @@ STREAM_SECONDS = 60.0
 BEAT_SECONDS = 10.0
 """A silent stream sends a comment this often: proxies close what looks dead, and a gone client is noticed."""
 
+FAULT_SECONDS = 2.0
+"""How long a stream waits for a database that does not answer, before it asks again."""
 
 STREAMS = 16
 """At once in one web process, half of its threads: the other half stays for everything else."""
@@ -74,7 +77,14 @@ def events(look: Callable[[], CaseOut | None]) -> Iterator[str]:
     end = time.monotonic() + STREAM_SECONDS
     beat = time.monotonic() + BEAT_SECONDS
     while time.monotonic() < end:
-        case = look()
+        try:
+            case = look()
+        except Exception as error:
+            if fault_of(error) is None:
+                raise
+            yield ": waiting for the database\n\n"
+            time.sleep(FAULT_SECONDS)
+            continue
         if case is None:
             yield "event: deleted\ndata: {}\n\n"
             return

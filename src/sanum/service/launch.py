@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -24,22 +24,21 @@ from sanum.core.errors import ConfigError, ModelFileError, SanumError
 from sanum.service import jobs
 from sanum.service.access import LOOPBACK
 from sanum.service.case_judge import Judge
-from sanum.service.database import default_url, open_database
+from sanum.service.database import database_engine, default_url, open_database
+from sanum.service.faults import cause_of
 from sanum.service.limits import Limits
 from sanum.service.metrics import SHARED
 from sanum.service.models import FileModel, model_files
 from sanum.service.retention import Retention
+from sanum.service.supervisor import Supervisor
 from sanum.service.tokens import any_token
-from sanum.service.worker import Worker, WorkerSettings, mark_gone
+from sanum.service.worker import Worker, WorkerSettings
 from sanum.workflow.executor import default_workers
 
-STOP_SECONDS = 30.0
-"""A process that is asked to stop is ended after so long."""
+_LOG = logging.getLogger("sanum.service")
 
-RESTART_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
-"""Pauses before a process that died is replaced, longer each time that it died young."""
-
-YOUNG_SECONDS = 20.0
+PRIVATE = 0o077
+"""The umask: what the service writes may name a patient."""
 
 MOST_SERVERS = 4
 """Web processes where nobody says how many; each takes about 0.3 GB with a small model."""
@@ -89,6 +88,11 @@ class ServeConfig:
         """How many web processes there are."""
         return self.servers or min(default_workers(), MOST_SERVERS)
 
+    @property
+    def url(self) -> str:
+        """Of the database."""
+        return self.database or default_url(Path(self.data))
+
     def open(self) -> Engine:
         """The service's database, with all tables.
 
@@ -96,8 +100,7 @@ class ServeConfig:
             ConfigError: others could reach the service and no token exists.
             StorageError: the database can't be used.
         """
-        engine = open_database(self.database or default_url(Path(self.data)))
-        jobs.migrate(engine)
+        engine = open_database(self.url)
         if not self.loopback and not any_token(engine):
             raise ConfigError(
                 f"host {self.host}: without tokens everyone in reach could see every case; "
@@ -119,9 +122,24 @@ def serve(config: ServeConfig) -> None:
     _check_models(config)
     shared = Path(config.data).resolve() / f"metrics-{socket.gethostname()}"
     shutil.rmtree(shared, ignore_errors=True)
-    shared.mkdir(parents=True)
+    shared.mkdir(parents=True, mode=0o700)
     os.environ[SHARED] = str(shared)
-    _Supervisor(config, engine).run()
+    roles = ("web", *["worker"] * config.workers)
+    supervisor = Supervisor(
+        roles,
+        lambda role, name: subprocess.Popen(_command(role, name, config), env=_environment(role, config)),
+        lambda role, name: _release(engine, role, name),
+    )
+    supervisor.run()
+
+
+def _release(engine: Engine, role: str, name: str) -> None:
+    """Give back what a dead worker held; where the database is away, others miss the worker later."""
+    if role == "worker":
+        try:
+            jobs.release(engine, name)
+        except Exception as error:
+            _LOG.warning("the death of a worker can't be noted: %s", cause_of(error))
 
 
 def work(config: ServeConfig) -> None:
@@ -130,73 +148,30 @@ def work(config: ServeConfig) -> None:
     Raises:
         ModelFileError, CalibrationError, StorageError: as `serve`.
     """
+    os.umask(PRIVATE)
+    config.open()
     _work(config, uuid.uuid4().hex)
-
-
-class _Supervisor:
-    """Parent of the processes."""
-
-    def __init__(self, config: ServeConfig, engine: Engine) -> None:
-        self._config = config
-        self._engine = engine
-        self._stopping = threading.Event()
-        self._children: dict[str, tuple[str, subprocess.Popen[bytes]]] = {}
-        self._started: dict[str, float] = {}
-        self._young_deaths: dict[str, int] = {}
-
-    def run(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._stopping.set())
-        self._start("web")
-        for _ in range(self._config.workers):
-            self._start("worker")
-        while not self._stopping.wait(0.2):
-            for name, (role, process) in list(self._children.items()):
-                if process.poll() is not None:
-                    del self._children[name]
-                    self._note_death(name, role)
-                    self._stopping.wait(self._pause(role))
-                    self._start(role)
-        self._stop()
-
-    def _start(self, role: str) -> None:
-        name = uuid.uuid4().hex
-        self._started[role] = time.monotonic()
-        process = subprocess.Popen(_command(role, name, self._config), env=_environment(role, self._config))
-        self._children[name] = (role, process)
-
-    def _pause(self, role: str) -> float:
-        young = time.monotonic() - self._started[role] < YOUNG_SECONDS
-        deaths = self._young_deaths.get(role, -1) + 1 if young else 0
-        self._young_deaths[role] = deaths
-        return RESTART_SECONDS[min(deaths, len(RESTART_SECONDS) - 1)]
-
-    def _note_death(self, name: str, role: str) -> None:
-        if role == "worker":
-            mark_gone(self._engine, name)
-
-    def _stop(self) -> None:
-        for _, process in self._children.values():
-            process.terminate()
-        deadline = time.monotonic() + STOP_SECONDS
-        for _, process in self._children.values():
-            try:
-                process.wait(max(0.0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
 
 
 def _web(config: ServeConfig) -> None:
     from sanum.service.web_server import run
 
-    run(lambda: load_app(config), host=config.host, port=config.port, workers=config.server_processes)
+    run(
+        lambda: load_app(config, database_engine(config.url)),
+        host=config.host,
+        port=config.port,
+        workers=config.server_processes,
+    )
 
 
-def load_app(config: ServeConfig) -> APIFlask:
-    """The web application of one server process, with its models loaded.
+def load_app(config: ServeConfig, engine: Engine) -> APIFlask:
+    """The web application of one server process, with its models loaded; the database may be away meanwhile.
+
+    Args:
+        config: of the service.
+        engine: its database.
 
     Raises:
-        ConfigError: it would be open to others while no token exists.
         ModelFileError, CalibrationError, StorageError: as `serve`.
     """
     from sanum.service.app import Deployment, create_app
@@ -204,12 +179,12 @@ def load_app(config: ServeConfig) -> APIFlask:
     models = {name: FileModel.load(path) for name, path in _models(config).items()}
     hosts = (*LOOPBACK, *config.hosts) if config.loopback or config.hosts else ()
     deployment = Deployment(Path(config.data), config.loopback, hosts)
-    return create_app(models, config.open(), deployment, config.limits)
+    return create_app(models, engine, deployment, config.limits)
 
 
 def _work(config: ServeConfig, name: str) -> None:
     settings = WorkerSettings(case_seconds=config.case_seconds, retention=config.retention)
-    Worker(config.open(), Path(config.data), Judge(_models(config)), settings, name).run()
+    Worker(database_engine(config.url), Path(config.data), Judge(_models(config)), settings, name).run()
 
 
 def _check_models(config: ServeConfig) -> None:
@@ -248,6 +223,7 @@ def _end_with_parent(check: Callable[[], int] = os.getppid) -> None:
 
 def _main(role: str, name: str, settings: str) -> None:
     config = from_dict(ServeConfig, msgspec.json.decode(settings))
+    os.umask(PRIVATE)
     _end_with_parent()
     if role == "check":
         for path in _models(config).values():

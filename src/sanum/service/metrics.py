@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 
 from apiflask import APIFlask
 from flask import Response, g, request
@@ -13,10 +14,17 @@ from prometheus_client.registry import Collector
 from sqlalchemy.engine import Engine
 
 from sanum.service import cases
+from sanum.service.mapped import allocate
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 """Environment variable that names the folder where several server processes add up their figures."""
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+_FILE_BYTES = 1 << 20
+"""Room for the figures of one process and kind, five times what all routes, methods and statuses can need together."""
 
 
 class _Queue(Collector):
@@ -42,6 +50,8 @@ class Metrics:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        if SHARED in os.environ:
+            _allocate_files(Path(os.environ[SHARED]))
         self._registry = CollectorRegistry()
         self._registry.register(_Queue(engine))
         self._requests = Counter(
@@ -73,6 +83,18 @@ class Metrics:
 
     def _count(self, response: Response) -> Response:
         route = request.url_rule.rule if request.url_rule is not None else "other"
-        self._requests.labels(request.method, route, str(response.status_code)).inc()
+        method = request.method if request.method in _METHODS else "other"
+        self._requests.labels(method, route, str(response.status_code)).inc()
         self._seconds.labels(route).observe(time.perf_counter() - g.get("started", time.perf_counter()))
         return response
+
+
+def _allocate_files(folder: Path) -> None:
+    """The files that prometheus_client will map in this process; it would make them with holes."""
+    for kind in ("counter", "histogram"):
+        path = folder / f"{kind}_{os.getpid()}.db"
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            allocate(descriptor, _FILE_BYTES)
+        finally:
+            os.close(descriptor)

@@ -12,8 +12,12 @@ from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException
 
 from sanum.core.records import NOTICE
+from sanum.service.faults import Fault, cause_of, fault_of
 
 MEDIA_TYPE = "application/problem+json"
+
+FAULT_RETRY_SECONDS = 10
+"""What a client is told to wait while database or disk fail."""
 
 
 class RequestError(Exception):
@@ -88,6 +92,12 @@ def from_http(error: HTTPException) -> RequestError:
 
 
 def _server_fault(error: Exception) -> Response:
+    fault = fault_of(error)
+    if fault is not None:
+        current_app.logger.warning("%s %s: %s (%s)", request.method, request.path, fault, cause_of(error))
+        kind = "disk-full" if fault is Fault.DISK else "database-away"
+        told = f"Just now {fault}; the same request may succeed later."
+        return answer(RequestError(503, kind, told, retry_after=FAULT_RETRY_SECONDS))
     current_app.logger.error("%s %s failed", request.method, request.path, exc_info=error)
     return answer(
         RequestError(500, "server-fault", "The service failed on this request; its log has the cause.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from sqlalchemy.engine import Engine
 from sanum.core.errors import ConfigError
 from sanum.service import cases
 from sanum.service.audit import AuditLog
-from sanum.service.case_folder import CaseFolders
+from sanum.service.case_folder import CaseFolders, modified
 
 LEFTOVER_SECONDS = 3600.0
 """A folder without a case that is older was left by an interrupted upload."""
@@ -50,10 +51,8 @@ def sweep(engine: Engine, folders: CaseFolders, retention: Retention, audit: Aud
 
 
 def _sweep_leftovers(engine: Engine, folders: CaseFolders, before: float) -> None:
-    import shutil
-
     for left in folders.incoming.iterdir():
-        if left.stat().st_mtime < before:
+        if modified(left) < before:
             shutil.rmtree(left, ignore_errors=True)
     names = folders.names()
     known = cases.known(engine, names)

@@ -6,6 +6,7 @@ import re
 
 from apiflask import APIFlask
 from flask import Response, request, send_file
+from sqlalchemy.exc import SQLAlchemyError
 
 from sanum.core.config import did_you_mean
 from sanum.core.errors import ConfigError
@@ -103,8 +104,6 @@ def _add_listing(app: APIFlask, parts: Parts) -> None:
         """Forget the case, its inputs and its results. A job that is at it ends without a result."""
         case = _find(parts, case_id)
         cases.delete(parts.engine, case.id)
-        if not case.ended:
-            parts.queue.withdraw(case.id)
         parts.folders.delete(case.id)
         parts.audit.write(parts.access.principal().name, "case.delete", case.id)
         return ""
@@ -160,7 +159,7 @@ def _submit(parts: Parts, form: wire.CaseForm) -> tuple[Case, bool]:
     )
     taken.make_durable()
     parts.folders.accept(submission.id, taken.folder)
-    kept = False
+    kept, unsure = False, False
     try:
         case, kept = parts.queue.submit(submission)
     except QueueFullError as error:
@@ -170,8 +169,11 @@ def _submit(parts: Parts, form: wire.CaseForm) -> tuple[Case, bool]:
             "As many cases wait as this service takes; send it again later.",
             retry_after=RETRY_SECONDS,
         ) from error
+    except SQLAlchemyError:
+        unsure = True  # the database may have kept the case without being able to say so; retention finds out
+        raise
     finally:
-        if not kept:
+        if not kept and not unsure:
             parts.folders.delete(submission.id)
     if not kept and (case.content_sha256, case.model) != (taken.sha256, name):
         told = "This Idempotency-Key came before with another file or model; use a new one."
@@ -183,7 +185,7 @@ def _idempotency_key() -> str | None:
     key = request.headers.get("Idempotency-Key")
     if key is not None and _KEY.fullmatch(key) is None:
         raise RequestError(
-            400, "bad-key", "Idempotency-Key: expected 1 to 200 printable characters without spaces."
+            422, "bad-key", "Idempotency-Key: expected 1 to 200 printable characters without spaces."
         )
     return key
 

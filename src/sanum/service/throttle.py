@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sanum.core.errors import StorageError
+from sanum.service.mapped import allocate
 
 _BUCKET = struct.Struct("<Qdd")
 """Hash of the name (0: never used), requests left, and when that was true, in seconds."""
@@ -43,7 +44,8 @@ class Throttle:
         self._threads = threading.Lock()
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            os.ftruncate(self._file, SLOTS * _BUCKET.size)
+            with self._alone():
+                allocate(self._file, SLOTS * _BUCKET.size)
             self._buckets = mmap.mmap(self._file, SLOTS * _BUCKET.size)
         except OSError as error:
             raise StorageError(f"{path}: can't be used ({error.strerror}); check the data folder") from error

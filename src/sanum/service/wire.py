@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import datetime
-from typing import Any, Literal
+import re
+from typing import Annotated, Any, Literal
 
 from apiflask.fields import UploadFile
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat
 
 from sanum.core.records import NOTICE
 from sanum.service.cases import BRAIN, Case
+
+_FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, ends of lines, and marks that turn the direction of a text: it would show other than it is."""
+
+
+def _plain_text(text: str) -> str:
+    if _FORBIDDEN.search(text) is not None:
+        raise ValueError("control characters and marks of direction are not taken; leave them out")
+    return text
+
+
+PlainText = Annotated[str, AfterValidator(_plain_text)]
 
 MODEL_FIELD = Field(None, max_length=200, description="Name of a model; needed where several are served.")
 FILE_FIELD = Field(
@@ -21,7 +34,7 @@ MODALITY_FIELD = Field(None, description="Scan of this modality, where the model
 class _Form(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    model: str | None = MODEL_FIELD
+    model: PlainText | None = MODEL_FIELD
     file: UploadFile | None = FILE_FIELD
     T1w: UploadFile | None = MODALITY_FIELD
     T2w: UploadFile | None = MODALITY_FIELD
@@ -43,7 +56,7 @@ class _Form(BaseModel):
 class CaseForm(_Form):
     """A case for the queue."""
 
-    label: str = Field(
+    label: PlainText = Field(
         "", max_length=120, description="What you call the case; shown in lists, never logged."
     )
 
@@ -63,16 +76,16 @@ class ListQuery(BaseModel):
     """Which cases, and how many."""
 
     limit: int = Field(50, ge=1, le=200, description="Cases on a page.")
-    after: str | None = Field(None, max_length=200, description="`next` of the page before.")
+    after: PlainText | None = Field(None, max_length=200, description="`next` of the page before.")
     status: Literal["queued", "running", "done", "failed"] | None = None
     decision: Literal["normal", "abnormal", "refused"] | None = None
-    model: str | None = Field(None, max_length=200)
+    model: PlainText | None = Field(None, max_length=200)
 
 
 class ModelQuery(BaseModel):
     """Which model."""
 
-    name: str | None = MODEL_FIELD
+    name: PlainText | None = MODEL_FIELD
 
 
 class CaseOut(BaseModel):

@@ -29,4 +29,5 @@ def application() -> APIFlask:
         values = msgspec.json.decode(Path(path).read_bytes(), type=dict)
     except (OSError, msgspec.DecodeError) as error:
         raise ConfigError(f"{path}: can't be read as JSON ({error})") from error
-    return load_app(from_dict(ServeConfig, values, path))
+    config = from_dict(ServeConfig, values, path)
+    return load_app(config, config.open())
