@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import random
 import subprocess
@@ -10,11 +11,14 @@ import time
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 
-from sanum.service import cases, database
+from sanum.service import cases, database, jobs
 from sanum.service.case_folder import CaseFolders
 from sanum.service.cases import Submission
 from sanum.service.jobs import JobQueue, QueueFullError
+from sanum.service.worker import Worker, WorkerSettings
+from tests.service.fakes import SlowJudge
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -170,3 +174,118 @@ def test_the_same_key_gives_the_same_case_also_when_the_queue_is_full(bench):
     first, new = small.submit(Submission("demo", "a", {}, "0" * 64, idempotency_key="k"))
     again, repeated = small.submit(Submission("demo", "a", {}, "0" * 64, idempotency_key="k"))
     assert (first.id, new, repeated) == (again.id, True, False)
+
+
+def seen(bench: Bench, name: str, seconds_ago: float) -> None:
+    jobs.heartbeat(bench.engine, name)
+    with bench.engine.begin() as connection:
+        table = database.workers
+        connection.execute(table.update().where(table.c.id == name).values(seen=time.time() - seconds_ago))
+
+
+def test_a_worker_takes_the_oldest_case_once_it_is_known(bench):
+    first, second = bench.submit(b"x"), bench.submit(b"y")
+    assert jobs.take(bench.engine, "a") is None
+    for name in ("a", "b"):
+        jobs.heartbeat(bench.engine, name)
+    taken = [jobs.take(bench.engine, name) for name in ("a", "b")]
+    assert [(case.id, case.attempts, case.worker) for case in taken] == [(first, 1, "a"), (second, 1, "b")]
+
+
+def test_a_case_that_was_taken_without_the_worker_being_told_is_taken_again(bench):
+    """The connection may break between the commit and its answer; the case must not wait for ever."""
+    name = bench.submit(b"x")
+    jobs.heartbeat(bench.engine, "a")
+    lost = jobs.take(bench.engine, "a")
+    again = jobs.take(bench.engine, "a")
+    assert (again.id, again.attempts) == (name, 2)
+    assert not cases.end(bench.engine, lost, "done")
+    assert cases.end(bench.engine, again, "done")
+    assert cases.end(bench.engine, again, "done"), "it did end it, though it was not told"
+    assert not cases.end(bench.engine, again, "failed")
+    assert cases.begin_again(bench.engine, again) is None
+
+
+def test_cases_of_dead_workers_wait_again_and_those_of_others_do_not(bench):
+    names = [bench.submit(b"x") for _ in range(3)]
+    for worker in ("released", "silent", "alive"):
+        jobs.heartbeat(bench.engine, worker)
+        assert jobs.take(bench.engine, worker) is not None
+    seen(bench, "silent", 100.0)
+    jobs.heartbeat(bench.engine, "alive")
+    jobs.release(bench.engine, "released")
+    jobs.rescue(bench.engine, None)
+    states = [cases.get(bench.engine, name).status for name in names]
+    assert states == ["queued", "running", "running"], "nobody is held for dead"
+    jobs.rescue(bench.engine, time.time() - 30)
+    states = [cases.get(bench.engine, name).status for name in names]
+    assert states == ["queued", "queued", "running"]
+
+
+def test_a_worker_that_was_silent_itself_holds_nobody_for_dead(bench):
+    """A database that was away made all workers silent; the first to come back must not take the others' cases."""
+    name = bench.submit(b"x")
+    jobs.heartbeat(bench.engine, "other")
+    jobs.take(bench.engine, "other")
+    worker = Worker(bench.engine, bench.data, SlowJudge(0.0), WorkerSettings())
+    seen(bench, "other", 100.0)
+    worker._heard = time.time() - 100.0
+    worker._keep_house()
+    assert cases.get(bench.engine, name).status == "running"
+    worker._trusts_others_until = 0.0
+    worker._keep_house()
+    assert cases.get(bench.engine, name).status == "queued"
+
+
+def test_a_fault_ends_no_worker_and_is_told_once(bench, monkeypatch, caplog):
+    worker = Worker(bench.engine, bench.data, SlowJudge(0.0), WorkerSettings())
+    errors = [ValueError("a mistake"), OSError(errno.EIO, "disk"), sqlalchemy.exc.TimeoutError("pool")]
+
+    def heartbeat(*_args) -> None:
+        raise errors[-1]
+
+    monkeypatch.setattr(jobs, "heartbeat", heartbeat)
+    for _ in range(2):
+        worker._keep_house()
+    errors.pop()
+    worker._keep_house()
+    assert caplog.messages == ["worker: the database does not answer; trying again every second"]
+    errors.pop()
+    with pytest.raises(ValueError, match="a mistake"):
+        worker._keep_house()
+
+
+def test_waiting_for_room_counts_for_no_attempt_and_not_for_the_time_of_a_case(bench):
+    """The judge finds the disk full twice; the case ends at its first attempt, and is not overdue meanwhile."""
+    failures = [OSError(errno.ENOSPC, "full")] * 2
+    busy = []
+
+    class FullJudge(SlowJudge):
+        def judge(self, *args, **kwargs):
+            busy.append(time.monotonic() - worker._busy[1])
+            time.sleep(0.3)
+            if failures:
+                raise failures.pop()
+            return super().judge(*args, **kwargs)
+
+    name = bench.submit(b"xy")
+    worker = Worker(bench.engine, bench.data, FullJudge(0.0), WorkerSettings(), "me")
+    jobs.heartbeat(bench.engine, "me")
+    worker._judge_case(jobs.take(bench.engine, "me"))
+    case = cases.get(bench.engine, name)
+    assert (case.status, case.attempts, case.score) == ("done", 1, 2.0)
+    assert len(busy) == 3
+    assert max(busy) < 0.25, "each try begins with all of the time"
+    assert [line["action"] for line in audit(bench.data)] == ["case.finish"]
+
+
+def test_a_database_of_an_earlier_version_is_taken_over(tmp_path):
+    url = database.default_url(tmp_path)
+    engine = database.open_database(url)
+    with engine.begin() as connection:
+        waiting = cases.insert(connection, Submission("demo", "a", {}, "0" * 64))
+        connection.exec_driver_sql("ALTER TABLE cases DROP COLUMN worker")
+    engine.dispose()
+    engine = database.open_database(url)
+    jobs.heartbeat(engine, "a")
+    assert jobs.take(engine, "a").id == waiting.id

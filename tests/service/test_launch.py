@@ -7,6 +7,8 @@ import os
 import random
 import signal
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -46,6 +48,41 @@ def test_an_accepted_case_survives_the_death_of_every_process(model_path, tmp_pa
     assert service.ask("/v1/cases")["cases"][0]["id"] == case
     assert service.stop() == 0
     assert service.children() == {}
+
+
+@pytest.mark.timeout(400)
+def test_where_the_service_will_be_is_told_before_anything_is_loaded(model_path, tmp_path):
+    """In processor time of the parent, since the machine may be busy: 3 s, most of it for imports."""
+    command = [sys.executable, "-m", "sanum", "serve", model_path, "--data", tmp_path, "--port", "1"]
+    process = subprocess.Popen(
+        [str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    spent = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    process.terminate()
+    process.communicate(timeout=200)
+    assert line.startswith("http://127.0.0.1:1 answers soon: ")
+    assert f"1 workers load {model_path.stem}" in line
+    assert (int(spent[11]) + int(spent[12])) / os.sysconf("SC_CLK_TCK") < 3.0
+
+
+def test_when_the_service_is_ready_is_told(live):
+    deadline = time.monotonic() + 60
+    while "ready after" not in Path(live.log.name).read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+@pytest.mark.timeout(400)
+def test_a_model_that_is_damaged_inside_ends_the_service(model_path, tmp_path):
+    """Its header is sound, so only loading it tells; nobody starts processes again and again for it."""
+    content = bytearray(model_path.read_bytes())
+    content[-1] ^= 1
+    (tmp_path / "m.safetensors").write_bytes(content)
+    config = ServeConfig((str(tmp_path / "m.safetensors"),), str(tmp_path / "data"), servers=1, workers=0)
+    with pytest.raises(ModelFileError, match=r"m\.safetensors"):
+        serve(config)
 
 
 @pytest.mark.slow

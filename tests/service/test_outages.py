@@ -32,7 +32,7 @@ def load(model_path: Path, tmp_path: Path) -> Iterator[Callable[..., Load]]:
     services = []
 
     def begin(data: Path, *options: str) -> Load:
-        services.append(Live(model_path, data, *options, log=tmp_path / "log"))
+        services.append(Live(model_path, data, "--servers", "1", *options, log=tmp_path / "log"))
         made = Load(services[0], scan)
         made.begin()
         return made

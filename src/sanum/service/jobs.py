@@ -1,4 +1,4 @@
-"""The durable queue: a case that waits is a job, so that the two can't disagree (decision 0017).
+"""The durable queue: a case that waits is a job, so that the two can't disagree (decision 0018).
 
 A worker that takes a case writes its name into it. A running case whose worker is not in the table of workers goes
 back to the queue; the number of the attempt fences off what an earlier holder may still write.

@@ -10,8 +10,9 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from sanum.service.limits import Limits
 from sanum.service.metrics import SHARED
 from sanum.service.models import FileModel, model_files
 from sanum.service.retention import Retention
-from sanum.service.supervisor import Supervisor
+from sanum.service.supervisor import STOP_SECONDS, Supervisor
 from sanum.service.tokens import any_token
 from sanum.service.worker import Worker, WorkerSettings
 from sanum.workflow.executor import default_workers
@@ -39,6 +40,8 @@ _LOG = logging.getLogger("sanum.service")
 
 PRIVATE = 0o077
 """The umask: what the service writes may name a patient."""
+
+READY_POLL_SECONDS = 0.5
 
 MOST_SERVERS = 4
 """Web processes where nobody says how many; each takes about 0.3 GB with a small model."""
@@ -117,9 +120,9 @@ def serve(config: ServeConfig) -> None:
         ConfigError: an address beyond this machine while no token exists, or a setting out of range.
         StorageError: the database or the data folder can't be used.
     """
-    _models(config)
+    models = _models(config)
     engine = config.open()
-    _check_models(config)
+    _announce(config, models)
     shared = Path(config.data).resolve() / f"metrics-{socket.gethostname()}"
     shutil.rmtree(shared, ignore_errors=True)
     shared.mkdir(parents=True, mode=0o700)
@@ -130,7 +133,34 @@ def serve(config: ServeConfig) -> None:
         lambda role, name: subprocess.Popen(_command(role, name, config), env=_environment(role, config)),
         lambda role, name: _release(engine, role, name),
     )
+    check = _ModelCheck(config, supervisor.stopping)
+    check.start()
     supervisor.run()
+    check.raise_failure()
+
+
+def _announce(config: ServeConfig, models: Mapping[str, Path]) -> None:
+    """Tell where the service will be, at once, and when it is there: loading takes seconds."""
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    address = f"http://{host}:{config.port}"
+    began = time.monotonic()
+    shares = f"{config.server_processes} web processes and {config.workers} workers"
+    print(f"{address} answers soon: {shares} load {', '.join(models)}", flush=True)
+
+    def wait() -> None:
+        while not _answers(f"{address}/readyz"):
+            time.sleep(READY_POLL_SECONDS)
+        print(f"ready after {time.monotonic() - began:.0f} s", flush=True)
+
+    threading.Thread(target=wait, name="announce", daemon=True).start()
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(address, timeout=STOP_SECONDS) as response:
+            return int(response.status) == 200
+    except OSError:
+        return False
 
 
 def _release(engine: Engine, role: str, name: str) -> None:
@@ -187,11 +217,30 @@ def _work(config: ServeConfig, name: str) -> None:
     Worker(database_engine(config.url), Path(config.data), Judge(_models(config)), settings, name).run()
 
 
-def _check_models(config: ServeConfig) -> None:
-    """Load every model once, in a process that ends: a damaged file is told at once, and this one stays small."""
-    done = subprocess.run(_command("check", "", config), stderr=subprocess.PIPE, text=True, check=False)
-    if done.returncode != 0:
-        raise ModelFileError(done.stderr.strip().rpartition("\n")[2])
+class _ModelCheck(threading.Thread):
+    """Loads every model once, in a process that ends, while the service starts: one that is damaged stops all of it,
+    instead of ending each process that loads it again and again."""
+
+    def __init__(self, config: ServeConfig, stopping: threading.Event) -> None:
+        super().__init__(name="model-check", daemon=True)
+        self._command = _command("check", "", config)
+        self._stopping = stopping
+        self._failure = ""
+
+    def run(self) -> None:
+        done = subprocess.run(self._command, stderr=subprocess.PIPE, text=True, check=False)
+        if done.returncode > 0 and not self._stopping.is_set():
+            self._failure = done.stderr.strip().rpartition("\n")[2]
+            self._stopping.set()
+
+    def raise_failure(self) -> None:
+        """To be called when all has stopped.
+
+        Raises:
+            ModelFileError: a model can't be loaded.
+        """
+        if self._failure:
+            raise ModelFileError(self._failure)
 
 
 def _command(role: str, name: str, config: ServeConfig) -> list[str]:

@@ -64,14 +64,16 @@ class Supervisor:
 
     def run(self) -> None:
         """Until asked to stop (SIGTERM, SIGINT); must be called in the main thread."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+        for number in before:
             signal.signal(number, lambda *_: self.stopping.set())
-        while True:
+        while not self.stopping.is_set():
             for place in self._places:
                 self._look_after(place, time.monotonic())
-            if self.stopping.wait(TICK_SECONDS):
-                break
+            self.stopping.wait(TICK_SECONDS)
         self._stop()
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
     def _look_after(self, place: _Place, now: float) -> None:
         if place.process is not None and place.process.poll() is not None:
