@@ -131,12 +131,12 @@ class Live:
         return found
 
     def tree(self) -> set[int]:
-        """Process ids of all that belongs to the service."""
+        """Process ids of all that belongs to the service and stays."""
         found, left = set(), [self.process.pid]
         while left:
             found.add(left[-1])
             left += [int(pid) for pid in _children(left.pop())]
-        return found
+        return found - {self.children().get("check")}
 
     def stop(self) -> int:
         self.process.terminate()

@@ -77,7 +77,7 @@ class Load:
         assert len({found["score"] for found in ended.values()}) == 1
         assert self._listed() == sorted(ended), "each key has one case, and there are no others"
         assert self._finished() == sorted(ended), "each case was finished once"
-        assert self._service.tree() == self.processes, Path(self._service.log.name).read_text()[-5000:]
+        assert self.processes <= self._service.tree(), Path(self._service.log.name).read_text()[-5000:]
         assert set(self.answers) <= {200, 202, 503}, self.answers
         assert self.wrong == []
         print(f"{len(ended)} cases, {dict(self.answers)}")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import http.server
 import os
 import random
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -65,6 +67,25 @@ def test_where_the_service_will_be_is_told_before_anything_is_loaded(model_path,
     assert line.startswith("http://127.0.0.1:1 answers soon: ")
     assert f"1 workers load {model_path.stem}" in line
     assert (int(spent[11]) + int(spent[12])) / os.sysconf("SC_CLK_TCK") < 3.0
+
+
+def test_only_a_success_is_an_answer_and_any_name_is_asked_as_localhost():
+    """Under its own name a service that listens on all addresses may not answer its parent."""
+    asked = []
+
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.headers["Host"])
+            self.send_response(200 if self.path == "/ready" else 503)
+            self.end_headers()
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        assert [launch._answers(f"{address}/ready"), launch._answers(f"{address}/not")] == [True, False]
+        server.shutdown()
+    assert not launch._answers(f"{address}/ready")
+    assert asked == ["localhost", "localhost"]
 
 
 def test_when_the_service_is_ready_is_told(live):
@@ -173,8 +194,6 @@ def memory_mb(pid: int) -> float:
 @pytest.mark.timeout(600)
 def test_memory_stays_bounded_while_four_clients_upload_200_mb_each(live, tmp_path):
     """Uploads are streamed: what is held is a few buffers a client, not what was sent."""
-    import threading
-
     from tests.service.test_intake import header
 
     content = bytes(header((100, 100, 100))) + os.urandom(1 << 20) * 200

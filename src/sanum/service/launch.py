@@ -43,6 +43,9 @@ PRIVATE = 0o077
 
 READY_POLL_SECONDS = 0.5
 
+READY_SECONDS = 600.0
+"""No longer does the start wait for the service to be ready, in order to tell so."""
+
 MOST_SERVERS = 4
 """Web processes where nobody says how many; each takes about 0.3 GB with a small model."""
 
@@ -149,6 +152,8 @@ def _announce(config: ServeConfig, models: Mapping[str, Path]) -> None:
 
     def wait() -> None:
         while not _answers(f"{address}/readyz"):
+            if time.monotonic() - began > READY_SECONDS:
+                return  # such as a web host whose workers are elsewhere and not there yet
             time.sleep(READY_POLL_SECONDS)
         print(f"ready after {time.monotonic() - began:.0f} s", flush=True)
 
@@ -156,8 +161,9 @@ def _announce(config: ServeConfig, models: Mapping[str, Path]) -> None:
 
 
 def _answers(address: str) -> bool:
+    request = urllib.request.Request(address, headers={"Host": "localhost"})  # taken under any other name too
     try:
-        with urllib.request.urlopen(address, timeout=STOP_SECONDS) as response:
+        with urllib.request.urlopen(request, timeout=STOP_SECONDS) as response:
             return int(response.status) == 200
     except OSError:
         return False
