@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-slow lint bench docs viewer screenshots environment clean
+.PHONY: demo test test-slow mutants lint bench docs viewer screenshots environment clean
 
 environment: $(READY)
 
@@ -24,6 +24,12 @@ test: $(READY)
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -m slow
+
+# Hours on one core; a run that was stopped goes on where it was. See docs/mutation.md.
+mutants: $(READY)
+	$(BIN)/python -m pip install --quiet 'mutmut>=3.8'
+	nice -n 19 $(BIN)/mutmut run --max-children 1
+	$(BIN)/mutmut results
 
 lint: $(READY)
 	$(BIN)/ruff check src tests benchmarks

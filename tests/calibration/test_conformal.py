@@ -108,3 +108,24 @@ def test_flagging_agrees_with_mapie():
         outside = new > intervals[:, 1, 0]
         assert (outside == (p_values(new, healthy) <= level)).all()
         assert (outside == (new > threshold(healthy, Rule("conformal", level)))).all()
+
+
+@pytest.mark.parametrize(("count", "level"), [(99, 0.29), (99, 0.57), (199, 0.58)])
+def test_a_level_that_rounding_makes_a_hair_too_small_keeps_its_rank(count, level):
+    """0.29 x 100 is 28.999… in binary: without a tolerance one false alarm less would be allowed than asked for."""
+    flagged = round(level * (count + 1))
+    assert level * (count + 1) < flagged
+    assert guarantee(count, level).rate == pytest.approx(flagged / (count + 1))
+    healthy = np.arange(1.0, count + 1)
+    limit = threshold(healthy, Rule("conformal", level))
+    assert [p_value(limit, healthy), p_value(limit + 0.5, healthy)] == pytest.approx(
+        [(flagged + 1) / (count + 1), flagged / (count + 1)]
+    )
+
+
+@pytest.mark.parametrize("count", [49, 98, 103])
+def test_the_level_that_so_many_subjects_can_keep_needs_no_more_of_them(count):
+    """1 / (1 / 49) is a hair above 49 in binary."""
+    assert 1.0 / (1.0 / count) != count
+    assert subjects_needed(1.0 / count) == count - 1
+    assert guarantee(count - 1, 1.0 / count).kept

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sanum.calibration.drift import ALARM, BETS, JUMP, watch_drift
+from sanum.calibration.drift import ALARM, BETS, JUMP, WATCH, Drift, watch_drift
 from sanum.core.errors import CalibrationError
 
 
@@ -57,3 +57,29 @@ def test_the_martingale_agrees_with_mapie():
 def test_what_cannot_be_watched_is_refused(incoming, message):
     with pytest.raises(CalibrationError, match=message):
         watch_drift(np.ones(5), incoming)
+
+
+def test_the_alarm_is_counted_from_one_and_each_state_has_its_words():
+    p = np.full(3, 0.4)
+    alarm = Drift(p, np.array([1.0, ALARM, 2 * ALARM]), 2, rising=True)
+    assert "after 2 scans it was clear that scores are higher than at calibration" in alarm.sentence()
+    watch = Drift(p, np.array([1.0, WATCH, 1.0]), None, rising=False)
+    assert (watch.state, watch.sentence()[:44]) == ("watch", "Watch: scores of 3 scans seem lower than at ")
+    found = watch_drift(np.arange(40.0), np.full(30, 100.0))
+    assert found.first_alarm == 1 + int(np.argmax(found.evidence >= ALARM))
+    assert found.rising
+
+
+def test_each_scan_is_ranked_among_all_before_it():
+    """The best of n + 1 has a p-value of at most 1 / (n + 1), and n grows with every scan."""
+    found = watch_drift(np.arange(4.0), [10.0, 11.0, 12.0])
+    assert (found.p_values <= [1 / 5, 1 / 6, 1 / 7]).all()
+    assert not (found.p_values <= [1 / 50, 1 / 60, 1 / 70]).all()
+    second = watch_drift(np.arange(4.0), [10.0, 11.0, 10.5]).p_values[2]
+    assert 1 / 7 < second <= 2 / 7
+
+
+def test_the_same_seed_breaks_ties_alike():
+    first, again = (watch_drift(np.ones(9), np.ones(5), seed=3).p_values for _ in range(2))
+    assert first.tolist() == again.tolist()
+    assert first.tolist() != watch_drift(np.ones(9), np.ones(5), seed=4).p_values.tolist()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sanum.calibration.explain import with_healthy_place, with_members
+from sanum.calibration.explain import NEAR_MM, _ball, _index, _kept_shape, with_healthy_place, with_members
 from sanum.calibration.groups import Person
 from sanum.calibration.healthy import Guarantees, HealthyMap, calibration_from_maps
 from sanum.core.findings import Finding
@@ -98,3 +98,45 @@ def test_a_member_without_a_value_there_has_no_answer():
         "blind", AnomalyMap("case", np.full(GRID.shape, np.nan, np.float32), GRID, "blind"), 1.0
     )
     assert with_members(FINDING, (20.0, 24.0, 30.0), GRID, (nothing,)).members == ()
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.2])
+@pytest.mark.parametrize(
+    "place", [(21.0, 24.5, 31.0), (0.0, 1.0, 2.0), (45.0, 68.0, 113.0), (4.3, 40.2, 60.1)]
+)
+def test_near_a_place_means_within_five_millimetres_in_every_direction(place, scale):
+    """Against the distance of every voxel; slices as thick as here leave a flat ellipsoid of voxels."""
+    grid = Grid((24, 24, 24), np.diag([2.0 * scale, 3.0 * scale, 5.0 * scale, 1.0]))
+    place = tuple(scale * at for at in place)
+    box, near = _ball(place, grid)
+    found = np.zeros(grid.shape, bool)
+    found[box][near] = True
+    index = np.stack(np.meshgrid(*map(np.arange, grid.shape), indexing="ij"), axis=-1)
+    np.testing.assert_array_equal(found, np.linalg.norm(grid.to_world(index) - place, axis=-1) <= NEAR_MM)
+    assert found.any()
+
+
+def test_maps_are_kept_at_every_other_voxel_up_to_the_last():
+    assert _kept_shape(Grid((5, 4, 3), np.eye(4))) == tuple(-(-side // PLACE_STEP) for side in (5, 4, 3))
+    assert all(isinstance(side, int) for side in _kept_shape(Grid((5, 4, 3), np.eye(4))))
+
+
+@pytest.mark.parametrize(
+    ("place", "index"),
+    [
+        ((0.9, -0.9, 0.0), (0, 0, 0)),
+        ((46.9, 46.0, 46.0), (23, 23, 23)),
+        ((-1.1, 0.0, 0.0), None),
+        ((0.0, 47.1, 0.0), None),
+    ],
+)
+def test_places_up_to_the_edge_of_the_grid_have_a_voxel(place, index):
+    assert _index(place, GRID) == index
+
+
+def test_a_member_that_only_reaches_its_level_does_not_agree():
+    values = np.full(GRID.shape, 0.5, np.float32)
+    (answer,) = with_members(
+        FINDING, (20.0, 24.0, 30.0), GRID, (MemberMap("even", AnomalyMap("c", values, GRID, "even"), 0.5),)
+    ).members
+    assert (answer.agrees, answer.level) == (False, 0.5)

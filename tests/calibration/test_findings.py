@@ -66,3 +66,15 @@ def test_the_list_is_bounded():
         for k in (5, 20)
     ]
     assert len(find_regions(a_map(*blobs), 1.0).findings) == MAX_FINDINGS
+
+
+def test_regions_that_touch_at_an_edge_or_a_corner_are_one_finding():
+    """A lesion that runs aslant through the slices is one, not a heap of specks."""
+    steps = [(slice(10 + 3 * n, 13 + 3 * n),) * 3 for n in range(2)]
+    (corner,) = find_regions(a_map(*((step, 2.0) for step in steps)), 1.0).findings
+    assert corner.size == pytest.approx(54 * 0.008)
+    beside = [(slice(10 + 3 * n, 13 + 3 * n), slice(10 + 3 * n, 13 + 3 * n), slice(10, 13)) for n in range(2)]
+    (edge,) = find_regions(a_map(*((step, 2.0) for step in beside)), 1.0).findings
+    assert edge.size == pytest.approx(54 * 0.008)
+    apart = (slice(17, 20),) * 3
+    assert len(find_regions(a_map((steps[0], 2.0), (apart, 2.0)), 1.0).findings) == 2

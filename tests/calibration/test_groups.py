@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from sanum.calibration.groups import Person, group_name, group_sizes, merged_groups, reference_group
+from sanum.calibration.groups import (
+    Person,
+    group_name,
+    group_sizes,
+    merged_groups,
+    needed_in_group,
+    reference_group,
+)
 from sanum.calibration.rules import decide
 from sanum.core.errors import CalibrationError
 from sanum.core.records import Calibration, Grouping, Rule, Summary
@@ -83,3 +90,14 @@ def test_impossible_groupings_are_refused():
         Grouping(())
     with pytest.raises(ValueError, match="must rise"):
         Grouping(("age",), age_edges=(60.0, 40.0))
+
+
+def test_small_groups_join_the_smallest_large_one_and_enough_is_not_small():
+    groups = ["a"] * 9 + ["z"] * 2 + ["b"] * 7 + ["c"] * 5
+    assert merged_groups(groups, 5) == {"z": "c or z", "c": "c or z", "b": "b", "a": "a"}
+    assert merged_groups(["a"] * 5 + ["b"] * 5, 5) == {"a": "a", "b": "b"}
+
+
+def test_rules_without_a_level_of_their_own_need_ten_subjects_a_group():
+    assert needed_in_group(Rule("mean+3std", 3.0)) == 10
+    assert needed_in_group(Rule("conformal", 0.2)) == 4

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sanum.calibration.resplits import HeldOut, resplit
+from sanum.calibration.resplits import HeldOut, _share_within, resplit
 from sanum.core.errors import CalibrationError
 
 
@@ -59,3 +59,39 @@ def test_strangers_of_another_kind_break_the_guarantee_and_keep_it_among_themsel
 def test_what_cannot_be_tested_is_refused(calibration, level, message):
     with pytest.raises(CalibrationError, match=message):
         resplit(pool(0, 30), level, calibration=calibration)
+
+
+@pytest.mark.parametrize(("level", "flagged"), [(0.1, 2), (0.7, 14)])
+def test_the_exact_interval_is_that_of_a_rate_drawn_by_the_calibration(level, flagged):
+    """Beta-binomial by its definition: the rate is Beta(m, 20 - m), the alarms are binomial given the rate."""
+    from scipy.stats import beta, binom
+
+    rate, tested, tails = np.linspace(0.0, 1.0, 5001), 200, (0.025, 0.975)
+    chance = beta.pdf(rate, flagged, 20 - flagged)
+    mixed = np.trapezoid(binom.cdf(np.arange(tested + 1)[:, None], tested, rate) * chance, rate, axis=1)
+    found = resplit(HeldOut(np.random.default_rng(0).normal(size=219), {}), level, calibration=19, splits=5)
+    ends = [int(np.argmax(mixed >= tail)) / tested for tail in tails]
+    assert found.interval == pytest.approx(ends)
+    plain = binom.cdf(np.arange(tested + 1), tested, level)
+    assert found.binomial == pytest.approx([int(np.argmax(plain >= tail)) / tested for tail in tails])
+    share = np.array(found.alarms) / tested
+    inside = (share > ends[0] - 1e-6) & (share < ends[1] + 1e-6)
+    assert found.inside == pytest.approx(inside.mean())
+    low, high = found.interval
+    assert f"the exact interval [{low:.2f}, {high:.2f}]" in found.sentence()
+    low, high = found.binomial
+    assert f"the binomial one [{low:.2f}, {high:.2f}]" in found.sentence()
+
+
+def test_all_of_a_pool_may_calibrate_for_strangers_and_one_subject_is_enough_for_a_high_level():
+    own, other = pool(0, 19), HeldOut(np.arange(5.0), {"egg": np.arange(5.0), "spots": np.arange(5.0) + 50})
+    found = resplit(own, 0.1, calibration=19, splits=3, strangers=other)
+    assert list(found.found) == ["egg", "spots"]
+    assert "found: egg " in found.sentence()
+    assert ", spots 1.00" in found.sentence()
+    lone = resplit(HeldOut(own.healthy, {}), 0.5, calibration=1, splits=3)
+    assert (lone.tested, lone.found) == (18, {})
+
+
+def test_one_share_outside_an_interval_is_counted_outside():
+    assert _share_within(np.array([0.0, 0.1, 0.2, 0.3]), (0.1, 0.2)) == 0.5

@@ -73,3 +73,25 @@ def test_rules_refuse_what_they_cannot_keep(scores, rule, message):
 def test_a_score_that_is_not_finite_is_no_decision():
     with pytest.raises(CalibrationError, match="not finite"):
         decide(float("nan"), calibration(Rule()))
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        (Rule("quantile", 0.0), "rule quantile: level 0"),
+        (Rule("quantile", 1.0), "rule quantile: level 1"),
+        (Rule("quantile", 1.5), "rule quantile: level 1.5"),
+        (Rule("conformal", 0.0), "rule conformal: level 0"),
+        (Rule("conformal", 1.0), "rule conformal: level 1"),
+        (Rule("mean+3std", np.inf), "rule mean.3std: level inf"),
+    ],
+)
+def test_the_ends_of_a_level_are_no_level(rule, message):
+    with pytest.raises(CalibrationError, match=message):
+        threshold(SCORES, rule)
+
+
+def test_a_decision_carries_its_threshold_and_the_mean_may_be_one():
+    decision = decide(10.5, calibration(Rule("mean+3std", 0.0)))
+    assert (decision.threshold, decision.abnormal) == (10.0, True)
+    assert not decide(10.0, calibration(Rule("mean+3std", 0.0))).abnormal

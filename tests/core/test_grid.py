@@ -82,3 +82,12 @@ def test_the_affine_cannot_be_changed_behind_the_grid():
 def test_the_plain_form_comes_back_the_same():
     grid = Grid((4, 5, 6), oriented((1, 2, 0), (-1.0, 1.0, -1.0)))
     assert Grid.from_dict(grid.to_dict()).same_as(grid, tolerance_mm=0.0)
+
+
+def test_corners_are_the_first_and_last_voxels_along_each_axis():
+    corners = Grid((3, 4, 5), np.diag([2.0, 3.0, 4.0, 1.0])).corners()
+    assert {tuple(corner) for corner in corners.tolist()} == set(itertools.product((0, 4), (0, 9), (0, 16)))
+
+
+def test_a_grid_shows_its_shape_axes_and_spacing():
+    assert repr(Grid((3, 4, 5), np.diag([-2.0, 3.0, 4.25, 1.0]))) == "Grid(3, 4, 5) LAS 2 x 3 x 4.25 mm"

@@ -5,6 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
+from sanum.core.errors import StorageError
 from sanum.service import throttle as module
 from sanum.service.throttle import Throttle
 
@@ -52,3 +55,21 @@ def test_the_file_never_grows_and_a_forgotten_name_starts_anew(tmp_path, monkeyp
         assert throttle.wait_seconds(str(number)) == 0.0
     assert (tmp_path / "rates").stat().st_size == 16 * 24
     assert throttle.wait_seconds("0") == 0.0
+
+
+def test_a_rest_fills_the_bucket_no_higher_than_its_capacity(tmp_path):
+    now = [0.0]
+    throttle = Throttle(tmp_path / "rates", 2, clock=lambda: now[0])
+    for _ in range(2):
+        now[0] += 3600.0
+        assert [throttle.wait_seconds("a") for _ in range(3)] == [0.0, 0.0, 30.0]
+    now[0] += 15.0
+    assert throttle.wait_seconds("a") == 15.0
+    now[0] += 15.0
+    assert throttle.wait_seconds("a") == 0.0
+
+
+def test_a_folder_in_the_way_is_told(tmp_path):
+    (tmp_path / "rates").mkdir()
+    with pytest.raises(StorageError, match=r"rates: can't be used \(.*\); check the data folder"):
+        Throttle(tmp_path / "rates", 2)

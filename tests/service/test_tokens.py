@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from sanum.core.errors import ConfigError
@@ -64,3 +66,31 @@ def test_scopes_are_checked(engine):
         make_token(engine, "a", ["raed"])
     with pytest.raises(ConfigError, match="no scope"):
         make_token(engine, "a", [])
+
+
+def test_only_a_list_without_tokens_leaves_the_doors_open(engine):
+    assert not any_token(engine)
+    assert list_tokens(engine) == []
+    before = time.time()
+    make_token(engine, "a", ["read", "submit", "read"])
+    make_token(engine, "b" * 80, ["admin"])
+    first, second = list_tokens(engine)
+    assert (first.name, first.scopes, first.revoked) == ("a", ("read", "submit"), None)
+    assert before <= first.created <= second.created <= time.time()
+    assert any_token(engine)
+
+
+def test_secrets_are_long_marked_and_never_alike(engine):
+    one, two = make_token(engine, "a", ["read"]), make_token(engine, "b", ["read"])
+    assert one != two
+    assert all(secret.startswith("sanum_") and len(secret) >= 49 for secret in (one, two))
+    assert principal_of(engine, "") is None
+    assert principal_of(engine, "caf\u00e9\ud800") is None
+
+
+def test_revoking_one_token_leaves_the_others_and_a_wrong_name_is_told(engine):
+    kept, _ = make_token(engine, "alice", ["read"]), make_token(engine, "bob", ["read"])
+    revoke_token(engine, "bob")
+    assert principal_of(engine, kept).name == "alice"
+    with pytest.raises(ConfigError, match="'alise' does not exist or is revoked; did you mean 'alice'"):
+        revoke_token(engine, "alise")

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from sanum.core.errors import ConfigError
 from sanum.synthesis import cross_paints
@@ -154,3 +155,35 @@ def test_every_paint_says_what_it_is():
     for kind in LOCAL:
         assert kind.paint.__doc__
         assert kind.paint.__module__ == cross_paints.__name__
+
+
+def margin_of(lesion: np.ndarray, mask: np.ndarray) -> float:
+    """Least distance in pixels of a lesion from what lies outside the mask, within the slices."""
+    return min(
+        ndimage.distance_transform_edt(mask[..., k])[lesion[..., k]].min()
+        for k in range(mask.shape[2])
+        if lesion[..., k].any()
+    )
+
+
+@pytest.mark.parametrize(
+    ("modalities", "kind", "margin"), [(("CT", "T1w"), "bleed-on-CT", 5), (("T2w", "T1w"), "bleed-on-MR", 2)]
+)
+def test_lesions_keep_away_from_the_edge_of_the_mask(modalities, kind, margin):
+    """Scalp and the rim of a mask are no brain: a lesion there would be found for its edge."""
+    whole = pair_case(0, size=96)
+    mask = (
+        whole.mask & (np.arange(96) > 45)[:, None, None]
+    )  # ends within the brain, as a cut field of view does
+    case = replace(whole, modalities=modalities, mask=mask, voxels=whole.voxels * mask)
+    for seed in range(12):
+        ill = plant_cross(case, kind, modalities[-1] if kind.endswith("MR") else "CT", size=SIZE, seed=seed)
+        assert margin_of(ill.lesion, case.mask) > margin
+
+
+def test_a_mask_too_small_for_a_margin_is_used_whole():
+    case = replace(pair_case(0, size=32), modalities=("T2w", "T1w"))
+    assert case.mask.sum() <= 2000
+    size = 0.45 * case.mask.sum() * case.grid.spacing[0] ** 2
+    ill = plant_cross(case, "bleed-on-MR", "T1w", size=size)
+    assert margin_of(ill.lesion, case.mask) < 2

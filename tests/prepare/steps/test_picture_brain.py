@@ -79,3 +79,15 @@ def test_a_picture_of_a_whole_head_is_prepared_unless_that_is_forbidden():
     strict = dataclasses.replace(Slices(("FLAIR",)), brain="given-or-extracted")
     with pytest.raises(PreparationError, match="no clear background"):
         prepare({"FLAIR": scan(head())}, strict, case="c", subject="s")
+
+
+def test_bridges_from_scalp_to_brain_are_cut():
+    """Vessels and nerves cross the skull: without an erosion brain and scalp would be one piece."""
+    picture, bridges = head(), disc(70, 85) & ~disc(54, 69)
+    picture[88:92][bridges[88:92]] = 90.0
+    picture[:, 98:102][bridges[:, 98:102]] = 90.0
+    mask, facts = picture_brain(scan(picture).voxels, "a.tif")
+    assert facts["flags"] == ["brain told from the head by shape alone: look at it"]
+    assert not (mask[..., 0] & ~disc(64, 79)).any()
+    truth = disc(56, 71)
+    assert 2 * (mask[..., 0] & truth).sum() / (mask.sum() + truth.sum()) > 0.97
