@@ -30,12 +30,21 @@ def place(live: Live) -> tuple[str, int]:
     return host, int(port)
 
 
-def say(live: Live, request: bytes) -> bytes:
-    """What the service answers to these bytes, until it closes the connection or says no more."""
-    with socket.create_connection(place(live), timeout=10) as connection:
-        connection.sendall(request)
+def say(live: Live, request: bytes, *, end: bool = False) -> bytes:
+    """What the service answers to these bytes, until it closes the connection or says no more.
+
+    Args:
+        live: the service.
+        request: what is sent.
+        end: tell that nothing more comes, so that half a request is not waited for.
+    """
+    with socket.create_connection(place(live), timeout=30) as connection:
         said = b""
         with contextlib.suppress(OSError):
+            connection.sendall(request)
+        with contextlib.suppress(OSError):
+            if end:
+                connection.shutdown(socket.SHUT_WR)
             while b"\r\n\r\n" not in said or len(said.partition(b"\r\n\r\n")[2]) < _length(said):
                 got = connection.recv(65536)
                 if not got:

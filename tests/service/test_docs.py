@@ -72,6 +72,7 @@ def test_a_typed_client_is_generated_from_the_api_page_and_works(live, folder):
         )
         assert done.returncode == 0, (command, done.stdout, done.stderr)
     assert done.stdout.startswith("abnormal 0.2")
+    assert (folder / "overlay.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_every_option_that_is_named_exists():

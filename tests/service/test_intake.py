@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sanum.service import cases, intake, unpack
+from sanum.service import cases, intake, streaming, unpack
 from sanum.service.case_folder import CaseFolders
 from sanum.service.case_judge import Judge, attempt
 from tests.formats.dicom_files import slices, write_series
@@ -230,7 +230,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     service = make(tmp_path)
-    monkeypatch.setattr(intake._Part, "_put", full)
+    monkeypatch.setattr(streaming.Part, "_put", full)
     response = service.client().post("/v1/cases", data=form(bytes(header())))
     check_problem(response, 503, "no room left")
     assert response.headers["Retry-After"]

@@ -96,6 +96,7 @@ def shoot(page, name: str) -> None:
 
 def send(page, name: str, content: bytes) -> None:
     page.locator("#file-T1w").set_input_files({"name": name, "mimeType": "application/x", "buffer": content})
+    page.get_by_label("the file's name").check()
     page.get_by_role("button", name="Judge this scan").click()
 
 
@@ -178,6 +179,12 @@ def test_the_restored_twin_stands_beside_the_scan_and_a_picture_gets_the_same_pa
         assert coloured(shown) == 0, "no map lies over the twin"
         assert page.evaluate("document.querySelectorAll('canvas').length") == 2
         shoot(page, {"volumes": "twin", "pictures": "image"}[model])
+        page.keyboard.press("b")
+        assert twin.is_visible()
+        assert not page.locator(DRAWN).is_visible(), "blinking shows one at a time"
+        page.keyboard.press("b")
+        assert page.locator(DRAWN).is_visible()
+        page.get_by_role("button", name="Side by side").click()
         page.get_by_label("Show voxels from").fill("0")
         page.get_by_label("Opacity").fill("0.9")
         with_map = pixels(page)
@@ -250,6 +257,44 @@ def test_findings_and_keys_move_the_crosshair(page, tmp_path):
     assert page.get_by_role("button", name="Axial").get_attribute("aria-pressed") == "true"
     page.keyboard.press("?")
     assert page.get_by_role("heading", name="Keyboard").is_visible()
+
+
+@browser_test
+def test_what_a_radiologist_works_with(page, tmp_path):
+    """Slice numbers, keys through the slices, window and level, ruler; and no face in 3D unless asked for."""
+    send(page, "c11_T1w.nii.gz", nifti(tmp_path, seed=11, lesion=True))
+    page.locator(DRAWN).wait_for()
+    assert "p-value of the whole scan" in page.get_by_label("Decision", exact=True).inner_text()
+    place = page.locator(".place")
+    page.keyboard.press("a")
+    page.locator("text=/axial \\d+ of 64/").wait_for()
+    first = place.inner_text()
+    page.keyboard.press("PageUp")
+    assert place.inner_text() != first
+    page.keyboard.press("PageDown")
+    assert place.inner_text() == first
+    page.get_by_text("Window and level of the scan").click()
+    before = pixels(page)
+    page.get_by_label("Level", exact=True).fill("1400")
+    assert np.abs(pixels(page) - before).max() > 20, "the scan is darker"
+    page.get_by_role("button", name="As at first").click()
+    page.keyboard.press("r")
+    assert page.get_by_role("button", name="Ruler").get_attribute("aria-pressed") == "true"
+    page.keyboard.press("3")
+    brain = (pixels(page).max(axis=2) > 40).sum()
+    page.get_by_role("button", name="Whole head in 3D").click()
+    assert (pixels(page).max(axis=2) > 40).sum() >= brain
+    shoot(page, "tools")
+
+
+@browser_test
+def test_a_file_name_is_no_label_unless_asked_for(page, tmp_path):
+    """It may name a patient."""
+    content = nifti(tmp_path, seed=3)
+    page.locator("#file-T1w").set_input_files({"name": "Doe.nii.gz", "mimeType": "x/y", "buffer": content})
+    page.get_by_role("button", name="Judge this scan").click()
+    page.locator(DRAWN).wait_for()
+    assert page.get_by_role("heading", level=1).inner_text().startswith("Case ")
 
 
 @browser_test

@@ -49,6 +49,7 @@ export interface Finding {
   peak_voxel: [number, number, number];
   region?: string | null;
   p_value?: number | null;
+  significant?: boolean | null;
 }
 
 export interface Detection {
@@ -56,6 +57,7 @@ export interface Detection {
   map_scale: [number, number];
   is_image: boolean;
   warnings?: string[];
+  finding_control?: string;
 }
 
 // An answer other than success: RFC 9457 problem details.

@@ -1,9 +1,11 @@
-// The picture of a finished case, its sliders, and its findings.
+// The picture of a finished case, its tools and sliders, and its findings.
 
-import type { Case, Detection, Finding, Model } from "./api.ts";
+import type { Case, Detection, Model } from "./api.ts";
 import { button, el, say } from "./dom.ts";
-import { Levels, oneIn, showP } from "./levels.ts";
-import { ScanView, where, type Picture, type Planes } from "./scan-view.ts";
+import { findingButton, findingList } from "./findings.ts";
+import { Levels } from "./levels.ts";
+import { ScanView, type Picture, type Planes, type Range } from "./scan-view.ts";
+import { opacitySlider, thresholdSlider, WindowSliders } from "./sliders.ts";
 
 export interface Result {
   found: Case;
@@ -23,14 +25,13 @@ const PLANES: [Planes, string, string][] = [
   ["sagittal", "Sagittal", "s"],
   ["render", "3D", "3"],
 ];
-const STEPS: Record<string, [number, number, number]> = {
+const MOVES: Record<string, [number, number, number]> = {
   ArrowLeft: [-1, 0, 0],
   ArrowRight: [1, 0, 0],
   ArrowUp: [0, 1, 0],
   ArrowDown: [0, -1, 0],
-  PageUp: [0, 0, 1],
-  PageDown: [0, 0, -1],
 };
+const STEPS: Record<string, number> = { PageUp: 1, PageDown: -1, ".": 1, ",": -1 };
 
 export interface ResultView {
   onKey(key: string): boolean;
@@ -49,12 +50,16 @@ class View implements ResultView {
   readonly element: HTMLElement;
   private readonly canvas: HTMLCanvasElement;
   private readonly twinCanvas: HTMLCanvasElement | null;
+  private readonly stages = el("div", { class: "stages" });
+  private readonly panel = el("aside", { class: "panel", "aria-label": "Map and findings" });
   private readonly place = el("output", { class: "place" });
   private readonly loading = el("p", { class: "loading over" }, "Loading the picture");
-  private readonly twinLoading = el("p", { class: "loading over" }, "Loading the twin");
+  private readonly twinLoading = el("p", { class: "loading over" }, "Loading the reconstruction");
   private readonly findings: HTMLButtonElement[];
   private readonly levels: Levels | null;
+  private readonly tools = new Map<string, HTMLButtonElement>();
   private views: ScanView[] = [];
+  private windowSliders: WindowSliders | null = null;
   private chosen = -1;
   private opacity = FIRST_OPACITY;
   private hidden = false;
@@ -63,7 +68,7 @@ class View implements ResultView {
   constructor(private readonly result: Result) {
     const levels = result.model?.map_levels ?? [];
     this.levels = levels.length > 1 ? new Levels(levels) : null;
-    this.findings = result.detection.findings.map((finding, index) => this.findingButton(finding, index));
+    this.findings = result.detection.findings.map((finding, index) => findingButton(finding, () => this.choose(index)));
     this.canvas = this.makeCanvas("Scan with the anomaly map over it");
     this.twinCanvas = result.restored === null ? null : this.makeCanvas("Healthy twin restored by the model");
     this.element = this.layout();
@@ -72,14 +77,16 @@ class View implements ResultView {
   async draw(): Promise<void> {
     const { scan, map, restored, detection } = this.result;
     const low = this.levels?.value(FIRST_P) ?? detection.map_scale[0];
-    const mapRange: [number, number] = [low, detection.map_scale[1]];
-    const picture = { scan, map, mapRange, isImage: detection.is_image };
+    const mapRange: Range = [low, detection.map_scale[1]];
+    const picture: Picture = { scan, map, mapRange, isImage: detection.is_image };
     const main = await ScanView.show(this.canvas, picture, (text) => (this.place.value = text));
     this.views = [main];
+    this.addWindow(main);
+    if (!main.knowsBrain) this.disable3d();
     if (this.findings.length > 0) this.choose(0, false);
     await shown(this.canvas, this.loading);
     if (restored !== null && this.twinCanvas !== null && !this.closed) {
-      await this.drawTwin(this.twinCanvas, main, { ...picture, scan: restored, map: null, window: main.window() });
+      await this.drawTwin(this.twinCanvas, main, { ...picture, scan: restored, map: null, beside: main });
     }
   }
 
@@ -99,27 +106,34 @@ class View implements ResultView {
 
   onKey(key: string): boolean {
     const planes = PLANES.find(([, , letter]) => letter === key);
-    const step = document.activeElement === this.canvas ? STEPS[key] : undefined;
+    const move = document.activeElement === this.canvas ? MOVES[key] : undefined;
+    const step = STEPS[key];
     if (planes !== undefined && !this.result.detection.is_image) this.planes(planes[0]);
-    else if (step !== undefined) this.views[0]?.move(...step);
+    else if (move !== undefined) this.views[0]?.move(...move);
+    else if (step !== undefined && !this.result.detection.is_image) this.views[0]?.step(step);
     else if (key === "j" && this.findings.length > 0) this.choose((this.chosen + 1) % this.findings.length);
     else if (key === "k" && this.findings.length > 0) this.choose((this.chosen + this.findings.length - 1) % this.findings.length);
     else if (key === "m") this.toggleMap();
+    else if (key === "r") this.toggleRuler();
+    else if (key === "b" && this.twinCanvas !== null) this.blink();
     else return false;
     return true;
   }
 
   private makeCanvas(name: string): HTMLCanvasElement {
-    const keys = "Arrow keys and page up and down move the crosshair; J and K go through the findings.";
+    const keys = "Arrow keys move the crosshair, page up and down go through the slices; J and K go through the findings.";
     return el("canvas", { tabindex: "0", role: "img", "aria-label": `${name}. ${keys}` });
   }
 
   private layout(): HTMLElement {
     const twin = this.twinCanvas;
-    const stages = el("div", { class: twin === null ? "stages" : "stages two" });
-    stages.append(el("figure", { class: "stage" }, this.canvas, this.loading, twin === null ? null : el("figcaption", {}, "Scan and anomaly map")));
-    if (twin !== null) stages.append(el("figure", { class: "stage" }, twin, this.twinLoading, el("figcaption", {}, "Restored by the model")));
-    return el("div", { class: "result" }, el("div", { class: "pictures" }, this.planeButtons(), stages, this.place), this.panel());
+    this.stages.append(el("figure", { class: "stage" }, this.canvas, this.loading, twin === null ? null : el("figcaption", {}, "Scan and anomaly map")));
+    if (twin !== null) {
+      this.stages.classList.add("two");
+      this.stages.append(el("figure", { class: "stage twin" }, twin, this.twinLoading, el("figcaption", {}, "Reconstruction: as the model expects it in health")));
+    }
+    this.panel.append(...(this.result.map === null ? [] : [this.mapSliders()]), findingList(this.result.detection, this.result.found.decision === "refused", this.findings));
+    return el("div", { class: "result" }, el("div", { class: "pictures" }, el("div", { class: "bars" }, this.planeButtons(), this.toolButtons()), this.stages, this.place), this.panel);
   }
 
   private planeButtons(): HTMLElement {
@@ -131,78 +145,114 @@ class View implements ResultView {
     return group;
   }
 
+  private toolButtons(): HTMLElement {
+    const group = el("div", { class: "planes", role: "group", "aria-label": "Tools" });
+    const add = (id: string, name: string, act: () => void): void => {
+      const made = button(name, act, { "aria-pressed": "false", "data-tool": id });
+      this.tools.set(id, made);
+      group.append(made);
+    };
+    add("ruler", "Ruler", () => this.toggleRuler());
+    if (this.twinCanvas !== null) {
+      add("blink", "Blink", () => this.blink());
+      add("beside", "Side by side", () => this.besides());
+      this.press("beside", true);
+    }
+    if (!this.result.detection.is_image) add("head", "Whole head in 3D", () => this.toggleHead());
+    return group;
+  }
+
+  private press(id: string, on: boolean): void {
+    this.tools.get(id)?.setAttribute("aria-pressed", String(on));
+  }
+
+  private pressed(id: string): boolean {
+    return this.tools.get(id)?.getAttribute("aria-pressed") === "true";
+  }
+
   private planes(which: Planes): void {
+    if (which === "render" && this.planeButton("render")?.disabled === true) return;
     for (const view of this.views) view.planes(which);
     for (const one of this.element.querySelectorAll("[data-planes]")) {
       one.setAttribute("aria-pressed", String(one.getAttribute("data-planes") === which));
     }
   }
 
-  private panel(): HTMLElement {
-    return el("aside", { class: "panel", "aria-label": "Map and findings" }, this.result.map === null ? null : this.sliders(), this.findingList());
+  private planeButton(which: Planes): HTMLButtonElement | null {
+    return this.element.querySelector(`[data-planes=${which}]`);
   }
 
-  private sliders(): HTMLElement {
-    return el("section", { class: "card sliders" }, el("h2", {}, "Anomaly map"), this.thresholdSlider(), this.opacitySlider());
+  // Where no brain is known 3D would show a face, so it waits until the whole head is asked for.
+  private disable3d(): void {
+    this.planeButton("render")?.setAttribute("disabled", "");
   }
 
-  private thresholdSlider(): HTMLElement {
+  private toggleHead(): void {
+    const whole = !this.pressed("head");
+    this.press("head", whole);
+    for (const view of this.views) view.wholeHead(whole);
+    if (whole) this.planeButton("render")?.removeAttribute("disabled");
+    else if (this.views[0]?.knowsBrain === false) {
+      this.planes("all");
+      this.disable3d();
+    }
+  }
+
+  private toggleRuler(): void {
+    const on = !this.pressed("ruler");
+    this.press("ruler", on);
+    for (const view of this.views) view.ruler(on);
+    say(on ? "Ruler: drag from one place to another" : "Ruler off");
+  }
+
+  // Scan and reconstruction in one place, in turn: an eye sees what differs.
+  private blink(): void {
+    this.stages.classList.add("blinking");
+    const twin = this.stages.classList.toggle("shows-twin");
+    this.press("blink", true);
+    this.press("beside", false);
+    say(twin ? "Reconstruction" : "Scan");
+  }
+
+  private besides(): void {
+    this.stages.classList.remove("blinking", "shows-twin");
+    this.press("blink", false);
+    this.press("beside", true);
+  }
+
+  private addWindow(main: ScanView): void {
+    const sliders = new WindowSliders(main.extent(), main.window(), (range) => {
+      for (const view of this.views) view.setWindow(range);
+    });
+    this.windowSliders = sliders;
+    this.panel.firstElementChild?.after(sliders.element);
+    this.canvas.addEventListener("pointerup", () => this.windowDragged(main));
+  }
+
+  private windowDragged(main: ScanView): void {
+    const range = main.window();
+    this.windowSliders?.follow(range);
+    this.views[1]?.setWindow(range);
+  }
+
+  private mapSliders(): HTMLElement {
+    const end = this.result.detection.map_scale[1];
     const levels = this.levels;
-    if (levels === null) return el("p", { class: "hint" }, "Shown on the scale that the model was calibrated with.");
-    const input = el("input", { type: "range", id: "threshold", min: "0", max: "1", step: "any" });
-    const told = el("output", { for: "threshold", id: "threshold-told" });
-    const apply = (): void => {
-      const p = levels.p(Number(input.value));
-      const text = `p ≤ ${showP(p)}: ${oneIn(p)} healthy voxels lies above`;
-      told.value = text;
-      input.setAttribute("aria-valuetext", text);
-      this.views[0]?.mapRange(levels.value(p), this.result.detection.map_scale[1]);
-    };
-    input.value = String(levels.position(FIRST_P));
-    input.addEventListener("input", apply);
-    apply();
-    return el("div", { class: "slider" }, el("label", { for: "threshold" }, "Show voxels from"), input, told);
-  }
-
-  private opacitySlider(): HTMLElement {
-    const input = el("input", { type: "range", id: "opacity", min: "0", max: "1", step: "0.05", value: String(FIRST_OPACITY) });
-    const told = el("output", { for: "opacity" });
-    const apply = (): void => {
-      this.opacity = Number(input.value);
-      told.value = `${Math.round(this.opacity * 100)} %`;
-      input.setAttribute("aria-valuetext", told.value);
-      this.views[0]?.mapOpacity(this.opacity);
-    };
-    input.addEventListener("input", apply);
-    apply();
-    return el("div", { class: "slider" }, el("label", { for: "opacity" }, "Opacity"), input, told);
+    const threshold =
+      levels === null
+        ? el("p", { class: "hint" }, "Shown on the scale that the model was calibrated with.")
+        : thresholdSlider(levels, FIRST_P, (p) => this.views[0]?.mapRange(levels.value(p), end));
+    const opacity = opacitySlider(FIRST_OPACITY, (share) => {
+      this.opacity = share;
+      this.views[0]?.mapOpacity(share);
+    });
+    return el("section", { class: "card sliders" }, el("h2", {}, "Anomaly map"), threshold, opacity);
   }
 
   private toggleMap(): void {
     this.hidden = !this.hidden;
     this.views[0]?.mapOpacity(this.hidden ? 0 : this.opacity);
     say(this.hidden ? "Map hidden" : "Map shown");
-  }
-
-  private findingList(): HTMLElement {
-    const title = el("h2", {}, "Findings");
-    if (this.result.found.decision === "refused") {
-      return el("section", { class: "card findings" }, title, el("p", { class: "empty" }, "Not judged, so nothing was looked for."));
-    }
-    if (this.findings.length === 0) {
-      return el("section", { class: "card findings" }, title, el("p", { class: "empty" }, "No region lies above the healthy level."));
-    }
-    return el("section", { class: "card findings" }, title, el("ol", {}, ...this.findings.map((one) => el("li", {}, one))));
-  }
-
-  private findingButton(finding: Finding, index: number): HTMLButtonElement {
-    const pixel = `pixel ${finding.peak_mm[0].toFixed(0)}, ${finding.peak_mm[1].toFixed(0)}`;
-    const region = finding.region || (finding.unit === "px" ? pixel : `${where(finding.peak_mm)} mm`);
-    const size = finding.unit === "ml" ? `${finding.size.toFixed(1)} ml` : `${finding.size.toFixed(0)} px`;
-    const p = finding.p_value === undefined || finding.p_value === null ? "" : ` · p = ${finding.p_value.toPrecision(2)}`;
-    const made = button("", () => this.choose(index), { class: "finding", "aria-pressed": "false" });
-    made.append(el("b", {}, String(finding.rank)), el("span", {}, region), el("span", { class: "hint" }, `${size}${p} · peak ${finding.peak_score.toPrecision(3)}`));
-    return made;
   }
 
   private choose(index: number, aloud = true): void {

@@ -13,6 +13,8 @@ export function uploadForm(models: Model[], onAccepted: (id: string) => void): H
   const problem = el("p", { class: "problem", role: "alert" });
   const send = el("button", { type: "submit", disabled: "" }, "Judge this scan");
   const sent = el("progress", { max: "1", value: "0", "aria-label": "Upload", class: "hidden" });
+  const label = el("input", { type: "text", id: "label", maxlength: "120", autocomplete: "off" });
+  const fromName = el("input", { type: "checkbox", id: "label-from-name" });
   const chosen = new Map<string, File>();
 
   function chosenModel(): Model {
@@ -68,7 +70,7 @@ export function uploadForm(models: Model[], onAccepted: (id: string) => void): H
   async function submit(): Promise<void> {
     const form = new FormData();
     form.set("model", chosenModel().name);
-    form.set("label", chosen.get(chosenModel().modalities[0]!)!.name.slice(0, 120));
+    form.set("label", label.value.trim() || (fromName.checked ? chosen.get(chosenModel().modalities[0]!)!.name : "").slice(0, 120));
     for (const [modality, file] of chosen) form.set(modality, file);
     send.setAttribute("disabled", "");
     sent.classList.remove("hidden");
@@ -89,6 +91,15 @@ export function uploadForm(models: Model[], onAccepted: (id: string) => void): H
     el("h1", { id: "upload-title" }, "Judge a scan"),
     slots,
     el("details", { class: "more" }, el("summary", {}, "Brain mask, if there is one"), mask),
+    el(
+      "div",
+      { class: "row" },
+      el("label", { for: "label" }, "Label"),
+      label,
+      fromName,
+      el("label", { for: "label-from-name" }, "the file's name, where there is none"),
+    ),
+    el("p", { class: "hint" }, "A label is shown in the list of cases. A file's name may name a patient, so it is not taken unless you say so."),
     el("div", { class: "row" }, el("label", { for: "model" }, "Model"), model, send),
     facts,
     sent,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from functools import cache
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from sanum.core.records import AnomalyMap, Scan
 from sanum.report.display import IMAGE_LAYOUT, intensity_window
 from sanum.report.figures import heat_colours, heat_scale
+from sanum.report.png import encode_png
 
 
 def picture_overlay(scan: Scan, heat: AnomalyMap, map_scale: tuple[float, float]) -> bytes:
@@ -24,8 +24,6 @@ def picture_overlay(scan: Scan, heat: AnomalyMap, map_scale: tuple[float, float]
     Raises:
         CalibrationError: the scale is not two finite numbers.
     """
-    from PIL import Image
-
     grey = _shades(IMAGE_LAYOUT.picture(scan.voxels[..., 0]), intensity_window(scan, heat))
     values = IMAGE_LAYOUT.picture(heat.values[..., 0])
     low, high = heat_scale(map_scale)
@@ -33,9 +31,7 @@ def picture_overlay(scan: Scan, heat: AnomalyMap, map_scale: tuple[float, float]
     colours = _colours()[(share * 255.0).astype(np.uint8)]
     cover = np.where(values >= low, colours[..., 3], 0.0)[..., None]
     mixed = (1.0 - cover) * grey[..., None] + cover * colours[..., :3]
-    sink = io.BytesIO()
-    Image.fromarray((mixed * 255.0 + 0.5).astype(np.uint8)).save(sink, "PNG", compress_level=1)
-    return sink.getvalue()
+    return encode_png((mixed * 255.0 + 0.5).astype(np.uint8))
 
 
 @cache

@@ -20,7 +20,6 @@ from sanum.service.audit import AuditLog
 from sanum.service.bodies import BodySlots
 from sanum.service.case_folder import CaseFolders
 from sanum.service.concurrency import ConcurrencyLimit
-from sanum.service.intake import BODY_SLOTS, INCOMING, LIMITS, StreamingRequest, streaming_request
 from sanum.service.limits import Limits
 from sanum.service.metrics import Metrics
 from sanum.service.models import ServedModel
@@ -30,6 +29,13 @@ from sanum.service.problems import RequestError
 from sanum.service.routes_cases import add_case_routes
 from sanum.service.routes_predict import add_predict_routes
 from sanum.service.routes_service import add_service_routes
+from sanum.service.streaming import (
+    BODY_SLOTS,
+    INCOMING,
+    LIMITS,
+    StreamingRequest,
+    streaming_request,
+)
 from sanum.service.throttle import Throttle
 
 FORM_FIELDS_AT_MOST = 16

@@ -2,45 +2,29 @@
 
 from __future__ import annotations
 
-import errno
-import functools
 import hashlib
-import io
 import os
 import shutil
-import time
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
 
-from flask import Request, Response, current_app, request
 from werkzeug.datastructures import FileStorage
-from werkzeug.exceptions import RequestEntityTooLarge
 
 from sanum.core.config import did_you_mean
 from sanum.core.errors import ScanError
 from sanum.core.names import modality_of, split_part, with_part
 from sanum.core.units import MODALITIES
-from sanum.service.bodies import Body, BodySlots
 from sanum.service.cases import BRAIN
 from sanum.service.limits import Limits
 from sanum.service.problems import RequestError
 from sanum.service.sniff import DICOM, ZIP, suffix_of
+from sanum.service.streaming import Part, StreamingRequest
 from sanum.service.unpack import unpack
-
-INCOMING = "SANUM_INCOMING"
-LIMITS = "SANUM_LIMITS"
-BODY_SLOTS = "SANUM_BODY_SLOTS"
-"""Keys of the application's config: the folder for uploads, the `Limits`, and the `BodySlots`."""
 
 MOST_HEADERS = 1000
 """DICOM files of one scan whose headers are read while the client waits, some 2 ms each. Where there are more, only
 the worker looks."""
-
-READING = ("GET", "HEAD", "OPTIONS")
-"""Methods whose requests have no body."""
 
 
 @dataclass(frozen=True)
@@ -72,127 +56,6 @@ class Intake:
     def brain(self) -> Path | None:
         """The brain mask, where one was sent."""
         return self.folder / self.files[BRAIN] if BRAIN in self.files else None
-
-
-class _Part(io.FileIO):
-    """One uploaded file: bytes go to disk as they come, through a hash and past a deadline."""
-
-    def __init__(self, path: Path, deadline: float) -> None:
-        super().__init__(path, "x+b")
-        self.path = path
-        self.digest = hashlib.sha256()
-        self._deadline = deadline
-
-    def write(self, content: Any, /) -> int:
-        if time.monotonic() > self._deadline:
-            raise RequestError(408, "too-slow", "The upload took longer than this service waits.")
-        self.digest.update(content)
-        try:
-            return self._put(content)
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            raise RequestError(
-                503, "disk-full", "The service has no room left for uploads; try again later."
-            ) from error
-
-    def _put(self, content: Any) -> int:
-        return super().write(content)
-
-
-class StreamingRequest(Request):
-    """Keeps every uploaded file in a folder of its own under the service's `incoming/`, never in memory."""
-
-    upload_folder: Path | None = None
-    _body: Body | None = None
-    _parts = 0
-    _deadline = 0.0
-
-    def _get_file_stream(
-        self,
-        total_content_length: int | None,
-        content_type: str | None,
-        filename: str | None = None,
-        content_length: int | None = None,
-    ) -> IO[bytes]:
-        del total_content_length, content_type, filename, content_length
-        if self.upload_folder is None:
-            self.upload_folder = Path(current_app.config[INCOMING], uuid.uuid4().hex)
-            self.upload_folder.mkdir(mode=0o700)
-            self._deadline = time.monotonic() + current_app.config[LIMITS].upload_seconds
-        self._parts += 1
-        return _Part(self.upload_folder / f"part-{self._parts:02d}", self._deadline)
-
-    def uploads(self) -> dict[str, FileStorage]:
-        """Field to file.
-
-        Raises:
-            RequestError: 422 for a field that came twice: which was meant nobody knows.
-        """
-        for fields in (self.files, self.form):
-            for name, several in fields.lists():
-                if len(several) > 1:
-                    told = f"{name[:80]!r} came {len(several)} times; send each field once."
-                    raise RequestError(422, "doubled-field", told)
-        return {name: several[0] for name, several in self.files.lists()}
-
-    def drop_uploads(self) -> None:
-        """Delete what is still there: everything that no case has taken."""
-        if self.upload_folder is not None:
-            _remove(self.upload_folder)
-
-    def begin(self) -> None:
-        """Have the body come within its time, and stop waiting for a client that sends nothing.
-
-        Under gunicorn only, which lends its socket.
-        """
-        limits = current_app.config[LIMITS]
-        connection = self.environ.get("gunicorn.socket")
-        if connection is not None:
-            connection.settimeout(limits.silent_seconds)
-        self._body = Body(self.environ["wsgi.input"], connection, limits.upload_seconds, self.content_length)
-        self.environ["wsgi.input"] = self._body
-
-    def end(self, response: Response) -> Response:
-        """Have what is left of the body read away once the answer is sent."""
-        if self.method not in READING and self._body is not None and "gunicorn.socket" in self.environ:
-            response.call_on_close(functools.partial(_slots().drain, self._body))
-        return response
-
-    def _load_form_data(self) -> None:
-        if "form" in self.__dict__:
-            return
-        try:
-            with _slots().slot():
-                super()._load_form_data()
-        except RequestEntityTooLarge as error:
-            if self._body is None or max(self._body.count, self.content_length or 0) > (
-                self.max_content_length or 0
-            ):
-                raise
-            raise RequestError(
-                413,
-                "too-large",
-                f"The form has more than {self.max_form_parts} parts, or more than "
-                f"{(self.max_form_memory_size or 0) // 1000} kB of text; send one file a field.",
-            ) from error
-
-    @property
-    def deadline(self) -> float:
-        """On the monotonic clock: when this request must have arrived and been unpacked."""
-        return self._deadline
-
-
-def _slots() -> BodySlots:
-    slots: BodySlots = current_app.config[BODY_SLOTS]
-    return slots
-
-
-def streaming_request() -> StreamingRequest:
-    """The request being answered."""
-    upload = request._get_current_object()  # type: ignore[attr-defined]
-    assert isinstance(upload, StreamingRequest)
-    return upload
 
 
 def take_in(
@@ -229,7 +92,7 @@ def take_in(
         if modality in files:
             raise RequestError(400, "two-files", f"Two files for {modality}; send one a modality.")
         part = upload.stream
-        assert isinstance(part, _Part)
+        assert isinstance(part, Part)
         part.close()
         digest.update(f"{modality}:{part.digest.hexdigest()}\n".encode())
         scan = _accept(part.path, modality, arrived.deadline, limits, series)
@@ -238,6 +101,23 @@ def take_in(
     _only_these(arrived.upload_folder, files)
     digest.update(f"series:{series or ''}\n".encode())
     return Intake(arrived.upload_folder, files, digest.hexdigest())
+
+
+def take_in_one(arrived: StreamingRequest, upload: FileStorage, modality: str, limits: Limits) -> Intake:
+    """One of several files in one field, each a case of its own, in a folder of its own.
+
+    Raises:
+        RequestError: as `take_in`.
+    """
+    part = upload.stream
+    assert isinstance(part, Part)
+    part.close()
+    folder = part.path.with_name(f"{part.path.name}-case")
+    folder.mkdir(mode=0o700)
+    _modality("file", upload.filename or "", modality)
+    scan = _accept(part.path.rename(folder / part.path.name), modality, arrived.deadline, limits, None)
+    _check_size(scan, limits, at_once=True)
+    return Intake(folder, {modality: scan.name}, part.digest.hexdigest())
 
 
 def _modality(field: str, name: str, single: str | None) -> str:
@@ -310,18 +190,6 @@ def _check_size(scan: Path, limits: Limits, at_once: bool) -> None:
 def _too_many_voxels(what: str, at_once: bool) -> RequestError:
     told = "are judged at once; send it to /v1/cases" if at_once else "this service takes"
     return RequestError(413, "too-large", f"{what} are more than {told}.")
-
-
-def _remove(folder: Path) -> None:
-    """Mostly a file or two lie there, or nothing any more: `shutil.rmtree` takes five times as long for them."""
-    try:
-        for path in folder.iterdir():
-            path.unlink()
-        folder.rmdir()
-    except FileNotFoundError:
-        return
-    except OSError:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _only_these(folder: Path, files: Mapping[str, str]) -> None:

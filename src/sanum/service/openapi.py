@@ -28,9 +28,16 @@ ANSWERS = {
 Answers = dict[int | str, dict[str, str | dict[str, dict[str, Any]]]]
 
 
+PLAIN = "application/octet-stream"
+"""The kind of any file, for clients that ask for it, and for those generated from the API's page: they know no other
+kind of bytes."""
+
+_BYTES = {"schema": {"type": "string", "format": "binary"}}
+
+
 def file_answer(description: str, *media: str) -> Answers:
     """What a route that gives no JSON says of its success."""
-    content: dict[str, dict[str, Any]] = {kind: {} for kind in media}
+    content: dict[str, dict[str, Any]] = {kind: _BYTES if kind == PLAIN else {} for kind in media}
     return {200: {"description": description, "content": content}}
 
 

@@ -15,12 +15,13 @@ from sanum.service import cases, wire
 from sanum.service.case_folder import RESULTS
 from sanum.service.cases import Case, CaseFilter, Submission
 from sanum.service.events import Streams, events
-from sanum.service.intake import streaming_request, take_in
+from sanum.service.intake import take_in
 from sanum.service.jobs import RETRY_SECONDS, QueueFullError
 from sanum.service.models import choose, modalities
-from sanum.service.openapi import file_answer
+from sanum.service.openapi import PLAIN, file_answer
 from sanum.service.parts import Parts
 from sanum.service.problems import RequestError
+from sanum.service.streaming import streaming_request
 from sanum.service.tokens import SEE
 
 _CASE_ID = re.compile(r"[0-9a-f]{32}")
@@ -116,10 +117,10 @@ def _add_results(app: APIFlask, parts: Parts) -> None:
         tags=["cases"],
         summary="Fetch a result",
         operation_id="get_result",
-        responses=file_answer("The file", *sorted(set(RESULTS.values()))),
+        responses=file_answer("The file", PLAIN, *sorted({*RESULTS.values()} - {"application/json"})),
     )
     def result(case_id: str, name: str) -> Response:
-        """A result of a finished case: its `results` name what there is."""
+        """A result of a finished case: its `results` name what there is. `detection.json` is JSON."""
         if name not in RESULTS:
             raise RequestError(
                 404, "no-result", f"No result is called so; {did_you_mean(name[:80], RESULTS)}"
@@ -130,7 +131,8 @@ def _add_results(app: APIFlask, parts: Parts) -> None:
             told = f"is {case.status}" if case.status != "done" else "has none"
             raise RequestError(404, "no-result", f"There is no {name}: the case {told}.")
         parts.audit.write(parts.access.principal().name, "result.read", case.id, result=name)
-        response = send_file(path, mimetype=RESULTS[name], conditional=True, max_age=0)
+        kind = PLAIN if request.accept_mimetypes.best == PLAIN else RESULTS[name]
+        response = send_file(path, mimetype=kind, conditional=True, max_age=0)
         if name == "report.html":
             response.headers["Content-Security-Policy"] = content_policy() + "; frame-ancestors 'none'"
         return response

@@ -7,16 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from apiflask import APIFlask
+from flask import request
 from werkzeug.datastructures import FileStorage
 
 from sanum.core.errors import ScanError
 from sanum.report.case import Picture, case_pictures
 from sanum.report.picture_overlay import picture_overlay
 from sanum.service import wire
-from sanum.service.intake import streaming_request, take_in
-from sanum.service.models import choose, modalities
+from sanum.service.intake import Intake, take_in, take_in_one
+from sanum.service.models import ServedModel, choose, modalities
 from sanum.service.parts import Parts
 from sanum.service.problems import RequestError
+from sanum.service.streaming import StreamingRequest, streaming_request
 
 if TYPE_CHECKING:
     from sanum.workflow.detect import CaseDetection
@@ -48,13 +50,79 @@ def add_predict_routes(app: APIFlask, parts: Parts) -> None:
         )
         parts.audit.write(parts.access.principal().name, "predict", model=name)
         with parts.predictions.slot():
-            try:
-                found = model.detect(taken.paths(), case="upload", brain=taken.brain)
-            except ScanError as error:
-                raise _refused(str(error), taken.folder) from error
-        if found.status == "refused":
-            raise _refused(found.reason, taken.folder)
-        return prediction(found, form.heatmap)
+            return _judged(model, taken, form.heatmap)
+
+    _add_batch(app, parts)
+
+
+def _add_batch(app: APIFlask, parts: Parts) -> None:
+    @app.before_request
+    def allow_many() -> None:
+        if request.path == BATCH_PATH:
+            request.max_form_parts = wire.BATCH + FORM_FIELDS
+
+    @app.post(BATCH_PATH)
+    @parts.access.requires(app, "submit")
+    @app.input(wire.BatchForm, location="form", arg_name="form")
+    @app.output(wire.BatchOut)
+    @app.doc(tags=["predict"], summary="Judge many pictures at once", operation_id="predict_batch")
+    def predict_batch(form: wire.BatchForm) -> dict[str, Any]:
+        """One answer a picture, in their order: a prediction, or the problem that this one had.
+
+        For models of one modality. What all pictures share, the way in and the wait, is done once.
+        """
+        arrived = streaming_request()
+        name, model = choose(parts.models, form.model)
+        needed = modalities(model)
+        if len(needed) > 1:
+            told = f"Model {name} takes {', '.join(needed)} of each case; a batch holds one file a case."
+            raise RequestError(400, "which-modality", told)
+        arrived.uploads(many="file")
+        files = _pictures(arrived)
+        parts.audit.write(parts.access.principal().name, "predict.batch", model=name, files=len(files))
+        with parts.predictions.slot():
+            return {"answers": [_answer(arrived, model, needed[0], one, form, parts) for one in files]}
+
+
+BATCH_PATH = "/v1/predict/batch"
+FORM_FIELDS = 4
+"""Fields of a batch beside its pictures."""
+
+
+def _pictures(arrived: StreamingRequest) -> list[FileStorage]:
+    files = arrived.files.getlist("file")
+    if list(arrived.files) != ["file"]:
+        raise RequestError(400, "no-file", "Expected one file or more, all in fields named 'file'.")
+    if len(files) > wire.BATCH:
+        raise RequestError(
+            413, "too-large", f"{len(files)} files are more than a batch takes ({wire.BATCH})."
+        )
+    return files
+
+
+def _answer(
+    arrived: StreamingRequest,
+    model: ServedModel,
+    modality: str,
+    file: FileStorage,
+    form: wire.BatchForm,
+    parts: Parts,
+) -> dict[str, Any]:
+    try:
+        taken = take_in_one(arrived, file, modality, parts.limits)
+        return {"prediction": _judged(model, taken, form.heatmap), "problem": None}
+    except RequestError as problem:
+        return {"prediction": None, "problem": problem.to_dict()}
+
+
+def _judged(model: ServedModel, taken: Intake, heatmap: str) -> dict[str, Any]:
+    try:
+        found = model.detect(taken.paths(), case="upload", brain=taken.brain)
+    except ScanError as error:
+        raise _refused(str(error), taken.folder) from error
+    if found.status == "refused":
+        raise _refused(found.reason, taken.folder)
+    return prediction(found, heatmap)
 
 
 _TOLD = ("abnormal", "score", "threshold", "p_value", "rule", "findings", "warnings")

@@ -72,6 +72,24 @@ class PredictForm(_Form):
     )
 
 
+BATCH = 64
+"""Pictures of one batch."""
+
+
+class BatchForm(BaseModel):
+    """Pictures to be judged at once, each by itself."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str | None = MODEL_FIELD
+    file: list[UploadFile] = Field(
+        default=[], description=f"2D pictures, 1 to {BATCH}, in fields of this one name."
+    )
+    heatmap: Literal["abnormal", "always", "never"] = Field(
+        "never", description="When an answer holds a picture of the anomaly map."
+    )
+
+
 class ListQuery(BaseModel):
     """Which cases, and how many."""
 
@@ -168,13 +186,6 @@ class PredictionOut(BaseModel):
     notice: str = NOTICE
 
 
-class Health(BaseModel):
-    """Whether the service works."""
-
-    status: Literal["ok", "unavailable"]
-    checks: dict[str, str] = {}
-
-
 class Problem(BaseModel):
     """Every error, after RFC 9457."""
 
@@ -183,6 +194,27 @@ class Problem(BaseModel):
     status: int
     detail: str
     notice: str = NOTICE
+
+
+class BatchAnswer(BaseModel):
+    """What came of one picture: one of the two."""
+
+    prediction: PredictionOut | None
+    problem: Problem | None
+
+
+class BatchOut(BaseModel):
+    """The answers to a batch, in the order of its files."""
+
+    answers: list[BatchAnswer]
+    notice: str = NOTICE
+
+
+class Health(BaseModel):
+    """Whether the service works."""
+
+    status: Literal["ok", "unavailable"]
+    checks: dict[str, str] = {}
 
 
 STAGES = ("starting", "loading the model", "reading", "preparing", "scoring", "deciding", "writing results")

@@ -30,6 +30,7 @@ from sanum.workflow.cohort_report import write_cohort_report
 from sanum.workflow.dicom_results import add_dicom
 from sanum.workflow.disagreement import named, pair_warnings, sides, single_modality, single_modality_warning
 from sanum.workflow.executor import map_cases
+from sanum.workflow.fluid import in_fluid
 from sanum.workflow.model_cache import cached_model
 from sanum.workflow.prepare import prepare_scans, read_row, reason_of
 
@@ -217,7 +218,7 @@ def _explained(
         one = with_members(one, (i, j, k), prepared.grid, members)
         if isinstance(preparation, Template):
             one = with_healthy_place(one, (i, j, k), prepared.grid, calibration, who)
-            one = replace(one, region=region_name((i, j, k)))
+            one = replace(one, region=region_name((i, j, k), fluid=in_fluid(one, (i, j, k), prepared)))
         explained.append(one)
     return tuple(explained)
 
