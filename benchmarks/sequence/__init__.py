@@ -1,0 +1,1 @@
+"""How the eye for sequences is taught and marked."""

@@ -1,0 +1,147 @@
+"""A few axial slices of any scan, alike in place, size and scale: what is shown to the eye for sequences."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sanum.core.grid import Grid
+from sanum.core.records import Scan
+from sanum.core.units import Volume
+from sanum.prepare.measures.lattice import every, steps_of
+
+Slices: TypeAlias = NDArray[np.float32]
+"""(S, *SIZE) in the scan's own units; x to the right and y to the front of the head."""
+
+PIXEL_MM = 4.0
+SIZE = (48, 54)
+"""Pixels along x and y: 192 by 216 mm hold any brain and most of a head."""
+
+TOP_MM, GAP_MM, SLICES = 18.0, 15.0, 6
+"""The first slice lies so far below the top of the head, the others so far below each other, down to the pons."""
+
+LATTICE_MM = 4.0
+SHOWN = 0.12
+"""Share of the way from the darkest to the brightest values above which a voxel shows something."""
+
+LEAST_AREA_MM2 = 1500.0
+"""A plane that shows less holds no head yet."""
+
+BINS, CONSTANT, HIGHEST_BACKGROUND = 400, 0.2, 0.4
+"""A background is constant where so great a share of the values fills one of so many bins, in the lower part."""
+
+AROUND_MM = np.array([[x, y, z] for x in (-1.0, 1.0) for y in (-1, 1) for z in (-1, 1)])
+"""Each pixel is the mean of so many places around it, so that fine voxels bring no noise."""
+
+PICTURE_FILL = 0.9
+"""Share of the field that what a picture shows takes along the axis that it fills most."""
+
+
+def slices_of(scan: Scan) -> Slices:
+    """Axial slices of a volume from the top of the head down, or the one of a picture.
+
+    Args:
+        scan: of any orientation and spacing, whole head or extracted brain.
+
+    Returns:
+        6 slices of a volume, fewer of a thin one, 1 of a picture.
+    """
+    if scan.is_image:
+        return _of_picture(scan)
+    (x, y), heights = _place(scan.voxels, scan.grid)
+    shape = (len(heights), *SIZE)
+    places = np.empty((*shape, 3))
+    places[..., 0] = (x + PIXEL_MM * _centred(SIZE[0]))[None, :, None]
+    places[..., 1] = (y + PIXEL_MM * _centred(SIZE[1]))[None, None, :]
+    places[..., 2] = heights[:, None, None]
+    looked_up = [_at(scan, places + around) for around in AROUND_MM]
+    return np.mean(looked_up, axis=0, dtype=np.float32)
+
+
+def _centred(count: int) -> NDArray[np.float64]:
+    return np.arange(count) - (count - 1) / 2
+
+
+def _place(voxels: Volume, grid: Grid) -> tuple[tuple[float, float], NDArray[np.float64]]:
+    """Middle (x, y) in mm of what is shown, and the heights (S,) at which to look."""
+    steps = steps_of(grid, LATTICE_MM)
+    world = grid.to_world(np.argwhere(_shown(voxels[every(steps)])) * steps)
+    cell_mm3 = float(np.prod(steps)) * grid.voxel_ml * 1000.0
+    layer = np.floor(world[:, 2] / LATTICE_MM).astype(int)
+    lowest = int(layer.min())
+    area = np.bincount(layer - lowest) * cell_mm3 / LATTICE_MM
+    filled = lowest + np.flatnonzero(area >= min(LEAST_AREA_MM2, 0.5 * float(area.max())))
+    top, bottom = (filled[-1] + 1) * LATTICE_MM, filled[0] * LATTICE_MM
+    heights = top - TOP_MM - GAP_MM * np.arange(SLICES)
+    heights = heights[heights >= bottom] if top - TOP_MM >= bottom else np.array([(top + bottom) / 2])
+    near = world[world[:, 2] > heights[-1] - GAP_MM, :2]
+    x, y = (float(middle) for middle in np.percentile(near, (2.0, 98.0), axis=0).mean(axis=0))
+    return (x, y), heights
+
+
+def _shown(values: NDArray[np.float32]) -> NDArray[np.bool_]:
+    low, high = _ends(values)
+    shown: NDArray[np.bool_] = values > low + SHOWN * (high - low)
+    return shown if shown.any() else np.ones_like(shown)
+
+
+def _ends(values: NDArray[np.float32]) -> tuple[float, float]:
+    """Robust lowest and highest value; a constant background is the lowest, whatever strays below it."""
+    low, high = (float(end) for end in np.percentile(values, (0.5, 99.0)))
+    if high <= low:
+        return low, high
+    counts, edges = np.histogram(values, BINS, (low, high))
+    fullest = int(counts.argmax())
+    if counts[fullest] >= CONSTANT * values.size and fullest < HIGHEST_BACKGROUND * BINS:
+        low = float(edges[fullest + 1]) if fullest else low
+    return low, high
+
+
+def _of_picture(scan: Scan) -> Slices:
+    """The picture, its content scaled to the field: nothing tells its millimetres."""
+    shown = np.argwhere(_shown(scan.voxels[..., 0]))
+    low, high = np.percentile(shown, (1.0, 99.0), axis=0)
+    pixel = float(((high - low + 1) / (PICTURE_FILL * np.array(SIZE))).max())
+    middle = (low + high) / 2
+    index = np.zeros((1, *SIZE, 3))
+    index[..., 0] = (middle[0] + pixel * _centred(SIZE[0]))[:, None]
+    index[..., 1] = (middle[1] + pixel * _centred(SIZE[1]))[None, :]
+    around = np.array([[i, j, 0.0] for i in (-0.25, 0.25) for j in (-0.25, 0.25)]) * pixel
+    return np.mean([_interpolated(scan.voxels, index + one) for one in around], axis=0, dtype=np.float32)
+
+
+def _at(scan: Scan, places: NDArray[np.float64]) -> Slices:
+    return _interpolated(scan.voxels, scan.grid.to_voxel(places))
+
+
+def _interpolated(voxels: Volume, index: NDArray[np.float64]) -> Slices:
+    from scipy import ndimage
+
+    found: Slices = ndimage.map_coordinates(
+        voxels, np.moveaxis(index, -1, 0), order=1, mode="grid-constant", cval=float(voxels.min())
+    )
+    return found
+
+
+BRIGHTEST = 1.2
+"""Where the scale ends: vessels and fat may lie above the level that stands for bright."""
+
+
+def shown_to_eye(slices: Slices) -> NDArray[np.float32]:
+    """Slices on two scales: between a robust lowest and highest value, and by rank among what is shown.
+
+    Args:
+        slices: (S, *SIZE), any units.
+
+    Returns:
+        (S, 2, *SIZE), 0 to about 1.
+    """
+    low, high = _ends(slices)
+    scaled = ((slices - low) / max(high - low, 1e-9)).clip(0.0, BRIGHTEST)
+    shown = scaled > 0.05
+    ranked = np.zeros_like(scaled)
+    levels = np.quantile(scaled[shown], np.linspace(0, 1, 65)) if shown.any() else np.array([0.0, 1.0])
+    ranked[shown] = np.interp(scaled[shown], levels, np.linspace(0.1, 1.0, len(levels)))
+    return np.stack([scaled, ranked], axis=1).astype(np.float32)

@@ -1,0 +1,71 @@
+"""The slices that the eye is shown are the same however a scan is stored."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from sanum.core.grid import Grid
+from sanum.core.records import Scan, Source
+from sanum.prepare.sequence.look import PIXEL_MM, SIZE, SLICES, shown_to_eye, slices_of
+from tests.phantoms import brain_scan
+from tests.prepare.orientations import turned
+
+
+def test_any_axis_order_shows_the_same():
+    scan = brain_scan()
+    voxels, grid = turned(scan.voxels, scan.grid, (2, 0, 1), (True, False, True))
+    other = dataclasses.replace(scan, voxels=np.ascontiguousarray(voxels), grid=grid)
+    seen = slices_of(scan)
+    assert seen.shape == (SLICES, *SIZE)
+    assert np.allclose(seen, slices_of(other), atol=1.0)
+
+
+def test_right_is_right_and_front_is_front():
+    """The phantom has one bright nucleus, on the right in front."""
+    i, j = np.unravel_index(slices_of(brain_scan()).max(0).argmax(), SIZE)
+    assert (i - SIZE[0] / 2) * PIXEL_MM > 10
+    assert (j - SIZE[1] / 2) * PIXEL_MM > 10
+
+
+def test_a_thin_slab_shows_fewer_slices():
+    scan = brain_scan()
+    slab = scan.voxels[:, :, 30:40]
+    shift = np.eye(4)
+    shift[2, 3] = 30
+    thin = dataclasses.replace(scan, voxels=slab, grid=Grid(slab.shape, scan.grid.affine @ shift))
+    assert 1 <= len(slices_of(thin)) < SLICES
+    assert slices_of(thin).max() > 500
+
+
+def test_a_picture_is_one_slice_that_fills_the_field():
+    voxels = np.zeros((300, 400, 1), np.float32)
+    voxels[100:180, 120:230] = 7.0
+    seen = slices_of(Scan(voxels, Grid(voxels.shape, np.eye(4)), None, Source("a.png", ""), is_image=True))
+    assert seen.shape == (1, *SIZE)
+    assert 0.5 < (seen > 3).mean() < 0.85
+
+
+@pytest.mark.parametrize("change", [lambda v: 3 * v + 50, lambda v: v - 1000, np.float32])
+def test_units_do_not_count(change):
+    seen = slices_of(brain_scan())
+    assert np.allclose(shown_to_eye(change(seen)), shown_to_eye(seen), atol=0.02)
+
+
+def test_a_constant_background_is_dark_though_something_lies_below_it():
+    """Registration to a template leaves such rims."""
+    seen = slices_of(brain_scan())
+    rimmed = seen.copy()
+    rimmed[:, :2] = -400.0
+    assert shown_to_eye(rimmed)[3, 0, 5, 5] == 0.0
+    assert np.allclose(
+        shown_to_eye(rimmed)[3, 0, 20:28, 20:28], shown_to_eye(seen)[3, 0, 20:28, 20:28], atol=0.02
+    )
+
+
+def test_an_empty_volume_is_shown_all_the_same():
+    flat = np.full((40, 40, 40), 3.0, np.float32)
+    scan = Scan(flat, Grid(flat.shape, np.diag([4.0, 4, 4, 1])), None, Source("flat.nii", ""))
+    assert np.isfinite(shown_to_eye(slices_of(scan))).all()
