@@ -38,7 +38,7 @@ def say(live: Live, request: bytes, *, end: bool = False) -> bytes:
         request: what is sent.
         end: tell that nothing more comes, so that half a request is not waited for.
     """
-    with socket.create_connection(place(live), timeout=30) as connection:
+    with socket.create_connection(place(live), timeout=120) as connection:
         said = b""
         with contextlib.suppress(OSError):
             connection.sendall(request)
