@@ -15,16 +15,20 @@ if TYPE_CHECKING:
     from sanum.cohort.table import Cohort, read_cohort, write_cohort
     from sanum.core.errors import SanumError
     from sanum.core.records import AnomalyMap, Detection, Finding, Rule, Summary
+    from sanum.evaluation.summary import Evaluation
     from sanum.prepare.presets import Slices, Template
     from sanum.prepare.store import Store
-    from sanum.workflow.fit import calibrate, fit
-    from sanum.workflow.loaded import LoadedModel, load
+    from sanum.workflow.estimator import AnomalyDetector
+    from sanum.workflow.loaded import LoadedModel, detect, load
+    from sanum.workflow.own_data import calibrate, evaluate, train
     from sanum.workflow.prepare import prepare_cohort
 
 _HOMES = {
+    "AnomalyDetector": "sanum.workflow.estimator",
     "AnomalyMap": "sanum.core.records",
     "Cohort": "sanum.cohort.table",
     "Detection": "sanum.core.records",
+    "Evaluation": "sanum.evaluation.summary",
     "Finding": "sanum.core.records",
     "LoadedModel": "sanum.workflow.loaded",
     "Rule": "sanum.core.records",
@@ -33,12 +37,14 @@ _HOMES = {
     "Store": "sanum.prepare.store",
     "Summary": "sanum.core.records",
     "Template": "sanum.prepare.presets",
-    "calibrate": "sanum.workflow.fit",
+    "calibrate": "sanum.workflow.own_data",
+    "detect": "sanum.workflow.loaded",
     "discover": "sanum.cohort.discover",
-    "fit": "sanum.workflow.fit",
+    "evaluate": "sanum.workflow.own_data",
     "load": "sanum.workflow.loaded",
     "prepare_cohort": "sanum.workflow.prepare",
     "read_cohort": "sanum.cohort.table",
+    "train": "sanum.workflow.own_data",
     "write_cohort": "sanum.cohort.table",
 }
 

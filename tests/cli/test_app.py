@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -86,3 +87,19 @@ def test_tokens_are_made_listed_and_revoked(tmp_path):
     wrong = run("token", "make", "eve", "--scope", "raed", *data)
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert "did you mean 'read'" in wrong.stderr
+
+
+def test_a_model_may_stand_before_the_scans_or_be_an_option_or_be_left_out(tmp_path):
+    """The old form `detect MODEL SCAN` goes on working; without a model the one that comes with sanum judges."""
+    from sanum.core.errors import ConfigError
+    from sanum.core.shipped import DEFAULT_MODEL, shipped_models
+    from sanum.workflow.inputs import model_and_scans
+
+    mine, shipped, scan = tmp_path / "mine.safetensors", shipped_models()[DEFAULT_MODEL], Path("a_T1w.nii.gz")
+    mine.write_bytes(b"")
+    assert model_and_scans([mine, scan], None) == (mine, [scan])
+    assert model_and_scans([Path(DEFAULT_MODEL), scan], None) == (shipped, [scan])
+    assert model_and_scans([scan, scan], None) == (shipped, [scan, scan])
+    assert model_and_scans([scan], mine) == (mine, [scan])
+    with pytest.raises(ConfigError, match="is a model; name a scan to judge as well"):
+        model_and_scans([mine], None)

@@ -34,6 +34,7 @@ from sanum.cli import (
     train,
     worker,
 )
+from sanum.cli.extras import missing_extra
 from sanum.core.errors import SanumError
 
 EXIT_ERROR = 2
@@ -103,6 +104,11 @@ def main() -> None:
         app()
     except SanumError as error:
         print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(EXIT_ERROR) from None
+    except ModuleNotFoundError as error:
+        if not (advice := missing_extra(error)):
+            raise
+        print(f"error: {advice}", file=sys.stderr)
         raise SystemExit(EXIT_ERROR) from None
     except SystemExit as end:
         if end.code == EXIT_STOPPED:

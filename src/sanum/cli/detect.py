@@ -7,14 +7,23 @@ from typing import Annotated, Optional
 
 import typer
 
-from sanum.cli.arguments import ModelFile
+from sanum.core.shipped import DEFAULT_MODEL
 
 
 def run(
-    model: ModelFile,
     inputs: Annotated[
-        list[Path], typer.Argument(help="Volumes, images, DICOM folders, other folders or cohort tables.")
+        list[Path],
+        typer.Argument(
+            metavar="[MODEL] SCAN...",
+            help="Volumes, images, DICOM folders, other folders or cohort tables; a model may stand first.",
+        ),
     ],
+    model: Annotated[
+        Optional[Path],
+        typer.Option(
+            help=f"Model file, or the name of one that comes with sanum; {DEFAULT_MODEL} by default."
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("results"),
     modality: Annotated[
         Optional[str], typer.Option(help="What single files show, where their names do not tell.")
@@ -40,17 +49,18 @@ def run(
         ),
     ] = False,
 ) -> None:
-    """Judge each case: decision, map in the scan's own space, overlays and a report.
+    """Judge each scan: decision, map in the scan's own space, overlays and a report.
 
     A scan that can't be judged is refused with the reason; then the exit code is 3.
     """
     from sanum.cli.terminal import leave_partial, progress
     from sanum.core.header import read_header
     from sanum.workflow.detect import detect_rows
-    from sanum.workflow.inputs import gather
+    from sanum.workflow.inputs import gather, model_and_scans
 
+    model, scans = model_and_scans(inputs, model)
     rows = gather(
-        inputs, tuple(read_header(model)["modalities"]), modality=modality, split=split, series=series
+        scans, tuple(read_header(model)["modalities"]), modality=modality, split=split, series=series
     )
     with progress("detecting", len(rows)) as advance:
         lines = detect_rows(

@@ -9,35 +9,10 @@ from collections.abc import Callable, Iterator
 import typer
 
 from sanum.training.run import Progress
+from sanum.workflow.progress import progress as progress
 
 EXIT_PARTIAL = 3
 """The job is done, but some case failed or was refused: the output names each with its reason."""
-
-
-@contextlib.contextmanager
-def progress(title: str, total: int | None) -> Iterator[Callable[[str], None]]:
-    """Show a bar on standard error; yields a function that advances it and sets its note.
-
-    `total` is None where it is not known before.
-    """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task(title, total=total, note="")
-
-        def advance(note: str) -> None:
-            bar.update(task, advance=1, note=note)
-
-        yield advance
 
 
 def leave_partial() -> None:

@@ -10,6 +10,9 @@ from sanum.core.errors import ConfigError, ModelFileError
 FOLDER = Path(__file__).parents[1] / "shipped"
 """One model file each, and beside it its card as Markdown."""
 
+DEFAULT_MODEL = "sanum-t1-restore"
+"""The shipped model that judges where none is named."""
+
 
 def shipped_models() -> dict[str, Path]:
     """Model files that come with the package, by name."""

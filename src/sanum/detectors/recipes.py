@@ -10,7 +10,7 @@ from typing import Any
 from sanum.core.config import did_you_mean, from_dict, overlaid, present_names, read_toml
 from sanum.core.errors import ConfigError
 from sanum.core.records import Summary
-from sanum.detectors import detector_class
+from sanum.detectors import detector_class, is_registered
 
 
 @dataclass(frozen=True)
@@ -216,7 +216,7 @@ def resolve_recipe(name: str, overrides: Mapping[str, Any]) -> Plan:
     """Turn a recipe and settings over it into a detector and its `Config`.
 
     Args:
-        name: one of `RECIPES`, or the path of a TOML file with the keys of `RecipeFile`.
+        name: one of `RECIPES`, a registered detector, or the path of a TOML file with the keys of `RecipeFile`.
         overrides: settings of the detector's config, see `overlaid`; they win over the recipe's.
 
     Raises:
@@ -226,9 +226,9 @@ def resolve_recipe(name: str, overrides: Mapping[str, Any]) -> Plan:
     if name.endswith(".toml"):
         file = from_dict(RecipeFile, read_toml(Path(name)), name)
         base, layers = file.recipe, [file.config, overrides]
-    if base not in RECIPES:
+    if base not in RECIPES and not is_registered(base):
         raise ConfigError(f"unknown recipe {base!r}; {did_you_mean(base, RECIPES)}, or give a .toml file")
-    recipe = RECIPES[base]
+    recipe = RECIPES.get(base, Recipe(base))
     kind = detector_class(recipe.detector).Config
     settings: Mapping[str, Any] = recipe.config
     for layer in layers:

@@ -34,7 +34,7 @@ from sanum.formats import dicom, image, itk, mgh, nifti
 from sanum.formats.checks import check_contrast, check_finite
 from sanum.formats.dicom import study_of
 from sanum.formats.image import write_image, write_map_image
-from sanum.formats.nifti import write_volume
+from sanum.formats.nifti import nifti_image, write_volume
 from sanum.formats.reader import Header, Reader, Selection, one_scan_reader
 
 __all__ = [
@@ -45,6 +45,7 @@ __all__ = [
     "is_dicom_source",
     "is_scan",
     "modality_of",
+    "nifti_image",
     "read_any_origin",
     "read_grid",
     "read_map",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from sanum.core.units import SAME_GRID_MM, Affine, Volume
 from sanum.formats.checks import check_size
 from sanum.formats.reader import Header
 from sanum.formats.streams import opened, read_exactly
+
+if TYPE_CHECKING:
+    from nibabel.nifti1 import Nifti1Image as Nifti1Image
 
 MAX_OFFSET_BYTES = 64 * 2**20
 """Voxels never start later: header extensions are comments and embedded DICOM headers."""
@@ -255,6 +258,12 @@ def _storable(path: Path, values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _nifti_bytes(values: NDArray[Any], grid: Grid, description: str) -> bytes:
+    content: bytes = nifti_image(values, grid, description).to_bytes()
+    return content
+
+
+def nifti_image(values: NDArray[Any], grid: Grid, description: str = "") -> Nifti1Image:
+    """Values (I, J, K) on a grid as a nibabel image, with sform and qform in mm."""
     from nibabel.nifti1 import Nifti1Image
     from nibabel.spatialimages import HeaderDataError
 
@@ -266,5 +275,4 @@ def _nifti_bytes(values: NDArray[Any], grid: Grid, description: str) -> bytes:
         image.set_qform(grid.affine, code=1, strip_shears=False)
     except HeaderDataError:
         image.header["qform_code"] = 0
-    content: bytes = image.to_bytes()
-    return content
+    return image

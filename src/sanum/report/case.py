@@ -23,6 +23,9 @@ from sanum.report.display import (
 MAX_FINDINGS = 50
 """Rows in the table of findings; a map with more regions is noise, and the page says how many it left out."""
 
+CARD_FINDINGS = 3
+"""Findings on the card of a notebook."""
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -89,6 +92,18 @@ def case_page(
         convention=IMAGE_CONVENTION if detection.is_image else CONVENTION,
         scan=scan,
         card=card,
+    )
+
+
+def case_card(detection: Detection, scan: Scan | None) -> str:
+    """The decision, its numbers and one picture as a piece of HTML, for a notebook: inline style, no script."""
+    pictures = case_pictures(detection, scan, limit=1)[:1]
+    return page.render(
+        "card.html.j2",
+        detection=detection,
+        verdict=wording.verdict(detection),
+        findings=detection.findings[:CARD_FINDINGS],
+        pictures=pictures,
     )
 
 

@@ -80,7 +80,7 @@ def overlay(views: Sequence[View], window: tuple[float, float], map_scale: tuple
         for column, (view, with_heat) in enumerate(panels):
             left = sum(widths[:column]) + GAP_INCHES * (column + 1)
             box = (left / size[0], bottom / size[1], widths[column] / size[0], heights[row] / size[1])
-            _draw_view(figure.add_axes(box), view, window, map_scale if with_heat else None)
+            draw_view(figure.add_axes(box), view, window, map_scale if with_heat else None)
     if coloured:
         _draw_colour_bar(figure, map_scale, size)
     return png(figure)
@@ -153,9 +153,10 @@ def _panel_sizes(rows: list[list[tuple[View, bool]]], coloured: bool) -> tuple[l
     return [max(width * scale, 0.5) for _, width in extents], [max(tallest * scale, 0.5)] * len(rows)
 
 
-def _draw_view(
+def draw_view(
     axes: Axes, view: View, window: tuple[float, float], map_scale: tuple[float, float] | None
 ) -> None:
+    """Draw one slice onto axes: grey from black to white over `window`, the map in colour unless its scale is None."""
     height, width = view.pixel_mm
     axes.set_facecolor("black")
     axes.imshow(view.scan, cmap="gray", vmin=window[0], vmax=window[1], aspect=height / width)

@@ -12,7 +12,7 @@ import numpy as np
 
 from sanum.cohort.table import Cohort, Row, read_cohort, write_cohort
 from sanum.core.records import NOTICE, Split
-from sanum.core.shipped import find_model
+from sanum.core.shipped import DEFAULT_MODEL, find_model
 from sanum.evaluation.summary import Evaluation
 from sanum.formats import write_volume
 from sanum.prepare.presets import Template
@@ -31,7 +31,6 @@ LEVEL = 0.1
 LESION_ML = 10.0
 RECIPES: dict[str, dict[str, Any]] = {"atlas": {}, "cae": {"epochs": 4}}
 SHOWN = "atlas"
-SHIPPED = "sanum-t1-restore"
 
 
 @dataclass(frozen=True)
@@ -62,10 +61,13 @@ def demo(out: Path, *, seed: int = 0) -> Iterator[str]:
         recalibrate(model_path, None, rule="conformal", level=LEVEL, out=model_path)
         figures = evaluate(model_path, out / "prepared", out / f"evaluation-{recipe}", draws=200)
         yield f"{recipe}: trained, calibrated on {CALIBRATION} others, tested: {_figures(figures)} ({_passed(started)})"
-    local = out / f"{SHIPPED}.safetensors"
-    recalibrate(find_model(Path(SHIPPED)), out / "prepared", rule="conformal", level=LEVEL, out=local)
-    figures = evaluate(local, out / "prepared", out / f"evaluation-{SHIPPED}", draws=200)
-    yield f"{SHIPPED}: calibrated anew on the {CALIBRATION} others, tested: {_figures(figures)} ({_passed(started)})"
+    local = out / f"{DEFAULT_MODEL}.safetensors"
+    recalibrate(find_model(Path(DEFAULT_MODEL)), out / "prepared", rule="conformal", level=LEVEL, out=local)
+    figures = evaluate(local, out / "prepared", out / f"evaluation-{DEFAULT_MODEL}", draws=200)
+    yield (
+        f"{DEFAULT_MODEL}: calibrated anew on the {CALIBRATION} others, tested: {_figures(figures)} "
+        f"({_passed(started)})"
+    )
     tests = [row for row in cohort if row.split == "test"]
     for line in detect_rows(out / f"{SHOWN}.safetensors", tests, out / "results"):
         yield f"{line['case']} ({line['label']}): {line['status']}, p = {line['p_value']}"

@@ -7,7 +7,7 @@ import datetime
 import io
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,55 +19,21 @@ from sanum.calibration.judge import control_sentence, judge_findings, judge_slic
 from sanum.calibration.rules import decide
 from sanum.cohort.table import Row
 from sanum.core.errors import CalibrationError, ModelFileError, ScanError, StorageError
-from sanum.core.files import atomic_folder, write_json, write_text
-from sanum.core.records import Calibration, Detection, Finding, MemberMap, Prepared, Provenance, Scan, Side
+from sanum.core.files import write_text
+from sanum.core.records import Calibration, Finding, MemberMap, Prepared, Provenance, Scan
 from sanum.dicom.write import MapKind, require_extra
-from sanum.formats import modality_of, scan_stem, split_part, write_map, write_volume
+from sanum.formats import modality_of, scan_stem, split_part
 from sanum.model import Model, load
 from sanum.prepare.presets import Preparation, Template
 from sanum.prepare.way_back import labels_to_model, reconstruction_to_native, to_native
 from sanum.workflow.cohort_report import write_cohort_report
+from sanum.workflow.detection import CaseDetection as CaseDetection
 from sanum.workflow.dicom_results import add_dicom
 from sanum.workflow.disagreement import named, pair_warnings, sides, single_modality, single_modality_warning
 from sanum.workflow.executor import map_cases
 from sanum.workflow.fluid import in_fluid
 from sanum.workflow.model_cache import cached_model
 from sanum.workflow.prepare import prepare_scans, read_row, reason_of
-
-
-@dataclass(frozen=True, eq=False)
-class CaseDetection(Detection):
-    """A detection with the scan it is about, so that it can be drawn and saved.
-
-    Attributes:
-        scan: first modality as read; None when it could not be read.
-        card: of the model that decided.
-        sides: of several modalities each one's scan on the first one's grid, and its own map where it has one.
-    """
-
-    scan: Scan | None = None
-    card: dict[str, Any] = field(default_factory=dict)
-    sides: tuple[Side, ...] = ()
-
-    def save(self, folder: Path | str) -> Path:
-        """Write `detection.json`, map, restored scan, overlays and `report.html` into a folder, all or nothing.
-
-        Raises:
-            StorageError: the folder can't be written.
-        """
-        from sanum.report.case import write_case
-
-        target = Path(folder)
-        with atomic_folder(target) as partial:
-            write_json(partial / "detection.json", self.to_dict())
-            if self.anomaly_map is not None:
-                write_map(
-                    partial, self.anomaly_map.values, self.anomaly_map.grid, self.map_scale, self.is_image
-                )
-            if self.restored is not None and self.anomaly_map is not None:
-                write_volume(partial / "restored.nii.gz", self.restored, self.anomaly_map.grid)
-            write_case(self, self.scan, partial, self.card, self.sides)
-        return target
 
 
 @dataclass(frozen=True)
@@ -314,21 +280,32 @@ def _absolute(row: Row) -> Row:
 
 
 def _detect_one(job: _Job) -> dict[str, Any]:
-    """Whatever goes wrong with one case is its own refusal; only a store or model that is wrong ends the run."""
-    started = time.perf_counter()
     model = cached_model(job.model_path, job.model_sha256)
+    return _saved(job, detect_or_refuse(model, job.row))
+
+
+def detect_or_refuse(model: Model, row: Row) -> CaseDetection:
+    """As `detect`; whatever goes wrong with one of many cases is its own refusal.
+
+    Raises:
+        StorageError, ModelFileError: a disk or model that is wrong is wrong for all cases.
+    """
+    started = time.perf_counter()
     try:
-        found = detect(model, job.row)
+        return detect(model, row)
     except (StorageError, ModelFileError):
         raise
     except Exception as error:
-        found = refused(model, job.row, None, reason_of(error), started)
-    return _saved(job, found)
+        return refused(model, row, None, reason_of(error), started)
+
+
+def given_up(model: Model, row: Row, reason: str) -> CaseDetection:
+    """The refusal of a case whose worker process died."""
+    return refused(model, row, None, reason, time.perf_counter())
 
 
 def _given_up(job: _Job, reason: str) -> dict[str, Any]:
-    model = cached_model(job.model_path, job.model_sha256)
-    return _saved(job, refused(model, job.row, None, reason, time.perf_counter()))
+    return _saved(job, given_up(cached_model(job.model_path, job.model_sha256), job.row, reason))
 
 
 def _saved(job: _Job, found: CaseDetection) -> dict[str, Any]:

@@ -11,10 +11,32 @@ from pathlib import Path
 from sanum.cohort.cells import UNSAFE
 from sanum.cohort.discover import discover
 from sanum.cohort.table import Row, read_cohort
-from sanum.core.errors import CohortError, ScanError
+from sanum.core.errors import CohortError, ConfigError, ScanError
 from sanum.core.files import holds_dicom, is_dicom
+from sanum.core.shipped import DEFAULT_MODEL, find_model, shipped_models
 from sanum.formats import is_scan, split_part, study_of, with_part
 from sanum.workflow.detect import file_row
+
+
+def model_and_scans(inputs: Sequence[Path], model: Path | None) -> tuple[Path, Sequence[Path]]:
+    """The model file and the scans of a command line where a model may stand before the scans.
+
+    Args:
+        inputs: scans; the first is taken for the model where no other is named and it is a `.safetensors` file, or the
+            name of a model that comes with sanum and no file.
+        model: as an option named it.
+
+    Raises:
+        ModelFileError: no such model.
+        ConfigError: nothing is left to judge.
+    """
+    first = inputs[0]
+    named = first.suffix == ".safetensors" or (str(first) in shipped_models() and not first.exists())
+    if model is not None or not named:
+        return find_model(model or Path(DEFAULT_MODEL)), inputs
+    if len(inputs) == 1:
+        raise ConfigError(f"{first} is a model; name a scan to judge as well")
+    return find_model(first), inputs[1:]
 
 
 def gather(

@@ -2,32 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sanum.cohort.table import Row
-from sanum.core.errors import ScanError
+from sanum.core.files import file_sha256
 from sanum.core.records import Rule
-from sanum.core.shipped import find_model
+from sanum.core.shipped import DEFAULT_MODEL, find_model
 from sanum.model import Model, save
 from sanum.model import load as load_model
-from sanum.workflow.detect import CaseDetection, detect, detect_file
+from sanum.workflow.detect import detect as detect_row
+from sanum.workflow.detect import detect_or_refuse, given_up
+from sanum.workflow.detection import CaseDetection
+from sanum.workflow.executor import map_cases
+from sanum.workflow.given import Handover
+from sanum.workflow.model_cache import cached_model
+from sanum.workflow.progress import progress
 
 PathLike = Path | str
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LoadedModel:
-    """A calibrated model that judges scans.
+    """A model that judges scans.
 
-    >>> model = sanum.load("model.safetensors")                      # doctest: +SKIP
+    >>> import sanum
+    >>> model = sanum.load("sanum-t1-restore")
+    >>> model
+    <sanum-t1-restore: restore for T1w, calibrated on 19 healthy subjects, rule conformal 0.05>
     >>> detection = model.detect("sub-01_T1w.nii.gz")                # doctest: +SKIP
     >>> detection.score, detection.p_value, detection.abnormal       # doctest: +SKIP
     """
 
     model: Model
+
+    def __repr__(self) -> str:
+        takes = ", ".join(self.model.preparation.modalities)
+        kept = self.model.calibration
+        if kept is None:
+            return f"<{self.model.name}: {self.model.detector.name} for {takes}, not calibrated>"
+        return (
+            f"<{self.model.name}: {self.model.detector.name} for {takes}, calibrated on {len(kept.scores)} healthy "
+            f"subjects, rule {kept.rule.name} {kept.rule.level:g}>"
+        )
 
     @property
     def card(self) -> dict[str, Any]:
@@ -36,36 +56,50 @@ class LoadedModel:
 
     def detect(
         self,
-        scan: PathLike | Mapping[str, PathLike],
+        scan: Any,
         *,
+        affine: Any = None,
         modality: str | None = None,
-        brain: PathLike | None = None,
-        case: str = "case",
-    ) -> CaseDetection:
-        """Judge one case.
+        brain: Any = None,
+        case: str = "",
+        workers: int = 1,
+    ) -> Any:
+        """Judge one scan, or many.
 
         Args:
-            scan: a file, or one file a modality: `{"T1w": "a.nii.gz", "FLAIR": "b.nii.gz"}`.
-            modality: what a single file shows, where its name does not tell.
-            brain: brain mask on the first scan's grid; not needed when the scan is brain-extracted.
-            case: name of the case when several files are given.
+            scan: a path; a nibabel image; an array (I, J, K) with `affine`, or the pair `(array, affine)`; an array
+                (rows, columns), a picture; a mapping from modality to one of these, for a case of several; or a list of
+                any of them. A path may also be a folder (BIDS, DICOM, or plain) or a cohort table of several cases.
+            affine: (4, 4), voxel index of an array to world RAS+ mm.
+            modality: what a single scan shows, where its name does not tell.
+            brain: brain mask of one case on its first scan's grid, a path, image or array; not needed when the scan is
+                brain-extracted, or a whole head.
+            case: name of one case.
+            workers: processes that judge a list, a folder or a table. A script that asks for several needs
+                `if __name__ == "__main__":`.
 
         Returns:
-            The detection; its status is "refused", with the reason, when the scan can't be judged.
+            One `CaseDetection` for one case; a list of them for a list, a folder of several cases or a table, in their
+            order. The status of a scan that can't be judged is "refused", with the reason.
 
         Raises:
+            TypeError: what was given is no scan.
             ScanError: a file does not exist.
             CalibrationError: the model is not calibrated.
         """
-        files = dict(scan) if isinstance(scan, Mapping) else {}
-        for path in [*files.values(), *([] if files else [scan]), *([] if brain is None else [brain])]:
-            if not Path(str(path)).exists():
-                raise ScanError(f"{path}: no such file")
-        mask = None if brain is None else Path(brain)
-        if isinstance(scan, Mapping):
-            scans = {name: Path(path) for name, path in files.items()}
-            return detect(self.model, Row(case=case, subject=case, scans=scans, brain=mask))
-        return detect_file(self.model, Path(scan), modality, mask)
+        self.model.calibrated()
+        with tempfile.TemporaryDirectory(prefix="sanum-") as scratch:
+            given = Handover(Path(scratch), self.model.preparation.modalities, modality)
+            rows, single = given.rows(scan, affine=affine, case=case)
+            if brain is not None and len(rows) > 1:
+                raise TypeError(
+                    "a brain mask belongs to one case; name the masks of several in a cohort table"
+                )
+            if brain is not None:
+                rows = [replace(rows[0], brain=given.file(brain, affine, "brain"))]
+            if single:
+                return given.told(detect_row(self.model, rows[0]))
+            return [given.told(found) for found in _detect_all(self.model, rows, workers, Path(scratch))]
 
     def with_rule(self, rule: Rule) -> LoadedModel:
         """The same model deciding by another rule or level."""
@@ -76,10 +110,69 @@ class LoadedModel:
         save(self.model, Path(path))
 
 
-def load(path: PathLike) -> LoadedModel:
+def load(path: PathLike = DEFAULT_MODEL) -> LoadedModel:
     """Load a model file, or a model that comes with sanum by its name.
 
     Raises:
         ModelFileError: missing, damaged, or not a sanum model file.
     """
     return LoadedModel(load_model(find_model(Path(path))))
+
+
+def detect(scan: Any, model: PathLike | LoadedModel = DEFAULT_MODEL, **how: Any) -> Any:
+    """Judge one scan or many, by the model that comes with sanum or by another.
+
+    Args:
+        scan: see `LoadedModel.detect`.
+        model: a loaded model, a model file, or the name of a model that comes with sanum.
+        how: further arguments of `LoadedModel.detect`.
+
+    Returns:
+        One detection, or a list; see `LoadedModel.detect`.
+
+    Raises:
+        ModelFileError: no such model.
+        TypeError, ScanError, CalibrationError: see `LoadedModel.detect`.
+    """
+    loaded = model if isinstance(model, LoadedModel) else load(model)
+    return loaded.detect(scan, **how)
+
+
+@dataclass(frozen=True)
+class _Job:
+    model_path: Path
+    model_sha256: str
+    row: Row
+
+
+def _detect_all(model: Model, rows: Sequence[Row], workers: int, scratch: Path) -> list[CaseDetection]:
+    """Judge rows in this process, or in others that read the model from a file."""
+    with progress("detecting", len(rows)) as advance:
+        found: dict[int, CaseDetection] = {}
+        for number, one in _judged(model, rows, workers, scratch):
+            found[number] = one
+            advance(one.case)
+    return [found[number] for number in range(len(rows))]
+
+
+def _judged(
+    model: Model, rows: Sequence[Row], workers: int, scratch: Path
+) -> Iterator[tuple[int, CaseDetection]]:
+    if min(workers, len(rows)) <= 1:
+        for number, row in enumerate(rows):
+            yield number, detect_or_refuse(model, row)
+        return
+    path = scratch / f"{model.name}.safetensors"
+    save(model, path)
+    jobs = [_Job(path, file_sha256(path), row) for row in rows]
+    places = {id(job): number for number, job in enumerate(jobs)}
+    for job, one in map_cases(_detect_job, jobs, workers, lost=_lost_job):
+        yield places[id(job)], replace(one, provenance=replace(one.provenance, model_sha256=model.sha256))
+
+
+def _detect_job(job: _Job) -> CaseDetection:
+    return detect_or_refuse(cached_model(job.model_path, job.model_sha256), job.row)
+
+
+def _lost_job(job: _Job, reason: str) -> CaseDetection:
+    return given_up(cached_model(job.model_path, job.model_sha256), job.row, reason)

@@ -1,0 +1,241 @@
+"""Train, calibrate and evaluate in one call each, from scans as people have them."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from sanum.cohort.discover import discover
+from sanum.cohort.splits import split_by_subject
+from sanum.cohort.table import Cohort, read_cohort
+from sanum.core.errors import CohortError
+from sanum.core.names import IMAGE_SUFFIXES
+from sanum.core.records import Label, Split
+from sanum.evaluation.summary import Evaluation
+from sanum.model import Model, save
+from sanum.model import load as load_model
+from sanum.prepare.presets import Preparation, Slices, Template
+from sanum.prepare.store import Store
+from sanum.training.run import Run
+from sanum.workflow import evaluate as evaluation
+from sanum.workflow import fit as fitting
+from sanum.workflow.inputs import gather
+from sanum.workflow.loaded import LoadedModel, PathLike, load
+from sanum.workflow.prepare import prepare_cohort
+from sanum.workflow.progress import progress
+
+Data: TypeAlias = Store | Cohort | PathLike | Sequence[PathLike]
+"""A prepared store or its folder; a cohort, its table, a folder of scans (BIDS, DICOM, plain); or a list of scans."""
+
+
+def train(
+    healthy: Data,
+    recipe: str = "atlas",
+    *,
+    settings: Mapping[str, Any] | None = None,
+    modality: str | None = None,
+    preparation: Preparation | None = None,
+    calibration_share: float = 0.3,
+    folder: PathLike | None = None,
+    out: PathLike | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    workers: int = 1,
+) -> LoadedModel:
+    """Learn from healthy scans, and calibrate on those that were held out.
+
+    Args:
+        healthy: scans of healthy subjects. A table that tells splits keeps them; otherwise `calibration_share` of the
+            subjects calibrate and the others train.
+        recipe: name of a recipe, or path of a TOML file; `sanum detectors` lists them.
+        settings: overrides of the recipe's config.
+        modality: what scans show whose names do not tell.
+        preparation: `Template` for volumes and `Slices` for pictures by default; a store has its own.
+        calibration_share: part of the subjects that calibrate, above 0 and below 1.
+        folder: where prepared scans are kept, to go on from and to evaluate on; nothing is kept by default.
+        out: model file to write.
+        seed: of everything random.
+        device: "auto" (CUDA where there is one), "cpu", "cuda", …
+        workers: processes that prepare scans.
+
+    Returns:
+        The calibrated model.
+
+    Raises:
+        CohortError: no scan, one that is not known to be healthy, or too few subjects.
+        ConfigError: unknown recipe or setting.
+        TrainingError: training diverged.
+        CalibrationError: too few held-out subjects.
+    """
+    shares: dict[Split, float] = {"train": 1.0 - calibration_share, "calibration": calibration_share}
+    with _store(healthy, modality, preparation, folder, "healthy", workers, shares) as store:
+        model = fitting.fit(store, recipe, settings, seed=seed, run=Run(device))
+        model = fitting.calibrate(model, store)
+    return _kept(model, out)
+
+
+def calibrate(
+    model: LoadedModel | PathLike,
+    healthy: Data,
+    *,
+    rule: str = "conformal",
+    level: float | None = None,
+    site: str | None = None,
+    folder: PathLike | None = None,
+    out: PathLike | None = None,
+    workers: int = 1,
+) -> LoadedModel:
+    """Let a model decide by held-out healthy scans, such as 20 to 50 of one's own scanner. Nothing is trained.
+
+    Args:
+        model: loaded, a model file, or the name of a model that comes with sanum.
+        healthy: scans of healthy subjects that the model was not trained on; see `train`.
+        rule: "conformal", "quantile" or "mean+3std".
+        level: of the rule; for "conformal" the share of healthy scans that may be called abnormal.
+        site: take the healthy rows of this site only.
+        folder: where prepared scans are kept; nothing is kept by default.
+        out: model file to write.
+        workers: processes that prepare scans.
+
+    Returns:
+        The model with its new calibration; the one given is not changed.
+
+    Raises:
+        CohortError: no healthy scan, or one that the model was trained on.
+        CalibrationError: too few subjects for the rule and level.
+        ConfigError: unknown rule.
+    """
+    fitted = _loaded(model).model
+    decision = fitting.make_rule(rule, level)
+    shares: dict[Split, float] = {"calibration": 1.0}
+    with _store(healthy, None, fitted.preparation, folder, "healthy", workers, shares) as store:
+        calibrated = fitting.calibrate(fitted, store, rule=decision, site=site)
+    return _kept(calibrated, out)
+
+
+def evaluate(
+    model: LoadedModel | PathLike,
+    data: Data,
+    *,
+    out: PathLike | None = None,
+    folder: PathLike | None = None,
+    draws: int = 1000,
+    seed: int = 0,
+    workers: int = 1,
+) -> Evaluation:
+    """Measure a calibrated model on labelled scans, healthy ones and ones with a lesion.
+
+    Args:
+        model: loaded, a model file, or the name of a model that comes with sanum.
+        data: a table with labels, and lesion masks where they are known; its split "test" where it tells splits.
+        out: folder for `evaluation.json`, tables and figures; nothing is written by default.
+        folder: where prepared scans are kept; nothing is kept by default.
+        draws: bootstrap samples over subjects behind each interval.
+        seed: of the bootstrap.
+        workers: processes.
+
+    Raises:
+        CohortError: no labelled test case, or a leak between splits.
+        CalibrationError: the model is not calibrated, or the store was prepared otherwise.
+    """
+    loaded = _loaded(model)
+    how = evaluation.EvaluateOptions(draws, seed, workers=workers)
+    with (
+        _store(data, None, loaded.model.preparation, folder, None, workers, {"test": 1.0}) as store,
+        tempfile.TemporaryDirectory(prefix="sanum-") as scratch,
+    ):
+        path = Path(scratch) / f"{loaded.model.name}.safetensors"
+        save(loaded.model, path)
+        return evaluation.evaluate(path, store.folder, None if out is None else Path(out), options=how)
+
+
+def _loaded(model: LoadedModel | PathLike) -> LoadedModel:
+    return model if isinstance(model, LoadedModel) else load(model)
+
+
+def _kept(model: Model, out: PathLike | None) -> LoadedModel:
+    if out is None:
+        return LoadedModel(model)
+    save(model, Path(out))
+    return LoadedModel(load_model(Path(out)))
+
+
+@contextlib.contextmanager
+def _store(
+    data: Data,
+    modality: str | None,
+    preparation: Preparation | None,
+    folder: PathLike | None,
+    label: Label | None,
+    workers: int,
+    shares: Mapping[Split, float],
+) -> Iterator[Store]:
+    """The data as a prepared store, which lives as long as the block where no folder keeps it."""
+    if isinstance(data, Store):
+        yield data
+        return
+    if isinstance(data, str | Path) and (Path(data) / "preparation.json").is_file():
+        yield Store.open(Path(data))
+        return
+    cohort = _split(_cohort(data, modality, preparation, label), shares)
+    with tempfile.TemporaryDirectory(prefix="sanum-") as scratch:
+        target = Path(scratch) / "prepared" if folder is None else Path(folder)
+        how = preparation or _usual_preparation(cohort)
+        with progress("preparing", len(cohort)) as advance:
+            rows = prepare_cohort(cohort, target, how, workers=workers, on_done=lambda one: advance(one.case))
+        failed = [row for row in rows if row.status != "ready"]
+        if failed:
+            warnings.warn(
+                f"{len(failed)} of {len(rows)} scans could not be prepared, such as {failed[0].case}: "
+                f"{failed[0].reason}",
+                stacklevel=4,
+            )
+        yield Store.open(target)
+
+
+def _cohort(
+    data: Cohort | PathLike | Sequence[PathLike],
+    modality: str | None,
+    preparation: Preparation | None,
+    label: Label | None,
+) -> Cohort:
+    """The cases; what no table labels is what the caller says it is."""
+    if isinstance(data, Cohort):
+        return data
+    if isinstance(data, str | Path) and Path(data).suffix == ".tsv":
+        return read_cohort(Path(data))
+    takes = preparation.modalities if preparation is not None else (modality or "T1w",)
+    if isinstance(data, str | Path):
+        only = modality or (takes[0] if preparation is not None and len(takes) == 1 else None)
+        return discover(Path(data), modality=only, label=label or "unknown")
+    if not isinstance(data, Sequence):
+        raise TypeError(
+            f"data: expected a store, cohort, table, folder or list of paths; got {type(data).__name__}"
+        )
+    rows = gather([Path(path) for path in data], takes, modality=modality)
+    modalities = tuple(dict.fromkeys(name for row in rows for name in row.scans))
+    labelled = tuple(row if label is None else replace(row, label=label) for row in rows)
+    return Cohort(Path(), labelled, modalities)
+
+
+def _split(cohort: Cohort, shares: Mapping[Split, float]) -> Cohort:
+    """Splits as the table tells them; else by subject where there are several, or one for all."""
+    if any(row.split is not None for row in cohort):
+        return cohort
+    if len(shares) > 1:
+        return split_by_subject(cohort, {str(split): share for split, share in shares.items()})
+    only = next(iter(shares))
+    return replace(cohort, rows=tuple(replace(row, split=only) for row in cohort))
+
+
+def _usual_preparation(cohort: Cohort) -> Preparation:
+    names = [path.name.lower() for row in cohort for path in row.scans.values()]
+    pictures = sum(name.partition("#")[0].endswith(IMAGE_SUFFIXES) for name in names)
+    if 0 < pictures < len(names):
+        raise CohortError(f"{cohort.path}: volumes and pictures are mixed; train a model for each")
+    return Slices(cohort.modalities) if pictures else Template(cohort.modalities)

@@ -1,0 +1,69 @@
+"""Train, calibrate and evaluate in one call each, from stores, tables, folders and lists."""
+
+import pytest
+
+import sanum
+from sanum.core.errors import CohortError, ConfigError
+from sanum.prepare.presets import Slices
+
+SLICES = Slices(("T1w",))
+
+
+@pytest.fixture(scope="module")
+def scans(cohort_path):
+    return [cohort_path.parent / f"c{number:02d}_T1w.nii.gz" for number in range(10)]
+
+
+def test_a_list_of_healthy_scans_gives_a_model_that_judges(scans, cohort_path, tmp_path):
+    model = sanum.train(
+        scans[:8], "intensity", preparation=SLICES, calibration_share=0.5, out=tmp_path / "m.safetensors"
+    )
+    assert model.model.facts["training_subjects"] == 4
+    assert len(model.model.calibration.scores) == 4
+    assert model.model.sha256
+    assert model.detect(cohort_path.parent / "c11_T1w.nii.gz").status == "abnormal"
+
+
+def test_a_table_keeps_its_splits_and_a_store_is_taken_as_it_is(cohort_path, store, tmp_path):
+    from_table = sanum.train(cohort_path, "intensity", preparation=SLICES, folder=tmp_path / "prepared")
+    from_store, from_folder = (sanum.train(data, "intensity") for data in (store, store.folder))
+    identity = from_store.model.detector.state_sha256()
+    assert from_table.model.detector.state_sha256() == identity == from_folder.model.detector.state_sha256()
+    assert (tmp_path / "prepared" / "manifest.tsv").exists()
+
+
+def test_calibration_on_own_scans_leaves_the_model_that_was_given(model_path, scans):
+    model = sanum.load(model_path)
+    calibrated = sanum.calibrate(model, scans[4:9], level=0.2)
+    assert calibrated.model.calibration.rule.name == "conformal"
+    assert len(calibrated.model.calibration.scores) == 5
+    assert model.model.calibration.rule.name == "mean+3std"
+    with pytest.raises(CohortError, match="trained on"):
+        sanum.calibrate(model, scans[:4], level=0.25)
+    with pytest.raises(ConfigError, match="unknown rule"):
+        sanum.calibrate(model, scans[4:9], rule="conformel")
+
+
+def test_evaluation_takes_a_loaded_model(model_path, store, tmp_path):
+    found = sanum.evaluate(sanum.load(model_path), store, draws=20, out=tmp_path / "out")
+    assert (found.healthy, found.lesion) == (2, 2)
+    assert isinstance(found, sanum.Evaluation)
+    assert (tmp_path / "out" / "evaluation.json").exists()
+
+
+def test_scans_that_could_not_be_prepared_are_told(scans, tmp_path):
+    import numpy as np
+
+    from sanum.formats import write_volume
+    from tests.cohorts import GRID
+
+    write_volume(tmp_path / "flat_T1w.nii.gz", np.ones(GRID.shape, np.float32), GRID)
+    with pytest.warns(UserWarning, match="1 of 9 scans could not be prepared, such as flat_T1w: .*contrast"):
+        sanum.train([*scans[:8], tmp_path / "flat_T1w.nii.gz"], "intensity", preparation=SLICES)
+
+
+def test_what_is_no_data_is_refused(model_path):
+    with pytest.raises(TypeError, match="expected a store, cohort, table, folder or list of paths; got int"):
+        sanum.train(7)
+    with pytest.raises(CohortError, match="no such folder"):
+        sanum.train("nowhere")
