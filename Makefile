@@ -41,6 +41,7 @@ lint: $(READY)
 docs: $(READY)
 	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	$(BIN)/python docs/make_reports.py
+	$(BIN)/python docs/make_reference.py
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
 
 bench: $(READY)
