@@ -15,8 +15,6 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = {"PIL": "pillow", "dask_jobqueue": "dask-jobqueue", "sklearn": "scikit-learn", "yaml": "pyyaml"}
 """Names of distributions that differ from what is imported."""
 COME_ALONG = {
-    "markupsafe": "jinja2",
-    "werkzeug": "flask",
     "dask": "distributed",
     "openvino": "",
     "pandas": "",
