@@ -16,7 +16,7 @@ def run(
     scans: Annotated[int, typer.Option(help="Scans of each head.")] = 3,
     seed: Annotated[int, typer.Option(help="Seed of contrast, pose and scanner.")] = 0,
 ) -> None:
-    """Make healthy scans where no real ones are at hand; what is calibrated on them promises no rate."""
+    """Make healthy scans where no real ones are at hand; what is calibrated on them guarantees no rate."""
     from sanum.workflow.render import render_store
 
     store = render_store(heads, out, modality, split=split, scans=scans, seed=seed)

@@ -60,7 +60,7 @@ def _made_warning(model: Model, only: str) -> str:
     if only not in model.facts.get("calibrated_on_made", ()):
         return ""
     return (
-        f"The healthy {only} scans behind this p-value were made, not scanned, so no false-alarm rate is promised for "
+        f"The healthy {only} scans behind this p-value were made, not scanned, so no false-alarm rate is guaranteed for "
         f"{only}. Calibrate on 20 to 50 healthy {only} scans of your own: `sanum calibrate … --site NAME`."
     )
 
