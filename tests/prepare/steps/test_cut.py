@@ -51,3 +51,13 @@ def test_a_slice_is_dropped_only_above_the_share():
 def test_no_brain_in_the_middle_is_refused():
     with pytest.raises(PreparationError, match="hold no brain"):
         brain_square(np.zeros(GRID.shape, bool), GRID, 0.0)
+
+
+def test_one_slice_stays_however_much_is_dropped():
+    assert [middle_slices(count, 0.9) for count in (1, 2, 3, 4, 5)] == [
+        range(1),
+        range(2),
+        range(1, 2),
+        range(1, 3),
+        range(2, 3),
+    ]

@@ -64,3 +64,9 @@ def test_unscaling_gives_the_scanner_units_back(median):
     values = np.linspace(10.0, 90.0, 50, dtype=np.float32)
     marks = (10.0, 30.0, 90.0)
     np.testing.assert_allclose(unscale(scale(values, marks, median), marks, median), values, rtol=1e-5)
+
+
+@pytest.mark.parametrize("marks", [(10.0, 10.0, 90.0), (10.0, 90.0, 90.0)])
+def test_a_median_at_an_end_keeps_one_line_on_the_way_back_too(marks):
+    shown = np.array([[[0.0, 0.25, 1.0]]], np.float32)
+    np.testing.assert_allclose(unscale(shown, marks, 0.5), [[[10.0, 30.0, 90.0]]])
