@@ -27,7 +27,7 @@ LOCKED_SECONDS = 60.0
 
 @pytest.fixture
 def load(model_path: Path, tmp_path: Path) -> Iterator[Callable[..., Load]]:
-    """Starts a service with twenty cases in flight and more to come."""
+    """Starts a service with twenty cases in flight and more to come; named last, so that it ends before its disk."""
     scan = nifti(tmp_path, seed=11, lesion=True)
     services = []
 
@@ -52,7 +52,7 @@ def check(load: Load) -> None:
 
 
 @pytest.mark.parametrize("seconds", [10, 180])
-def test_postgresql_is_away_for_a_while(load, tmp_path, postgres: Postgres, seconds):
+def test_postgresql_is_away_for_a_while(postgres: Postgres, load, tmp_path, seconds):
     sent = load(tmp_path / "data", "--database", postgres.url)
     postgres.stop()
     time.sleep(seconds / 2)
@@ -62,13 +62,13 @@ def test_postgresql_is_away_for_a_while(load, tmp_path, postgres: Postgres, seco
     check(sent)
 
 
-def test_an_ext4_disk_is_full_with_its_sqlite_file(load, ext4: Path):
+def test_an_ext4_disk_is_full_with_its_sqlite_file(ext4: Path, load):
     sent = load(ext4 / "data")
     fill_for_a_while(sent, ext4 / "filler")
     check(sent)
 
 
-def test_a_tmpfs_is_full_while_postgresql_answers(load, tmpfs: Path, postgres: Postgres):
+def test_a_tmpfs_is_full_while_postgresql_answers(tmpfs: Path, postgres: Postgres, load):
     sent = load(tmpfs / "data", "--database", postgres.url)
     fill_for_a_while(sent, tmpfs / "filler")
     check(sent)
