@@ -11,6 +11,7 @@ from sanum.core.errors import CalibrationError
 from sanum.core.findings import Finding, MemberAnswer
 from sanum.core.records import NOTICE, Rule
 from sanum.report.case import MAX_FINDINGS, case_pictures, write_case
+from sanum.report.wording import finding_sentence, p_value_sentence, verdict
 from tests.detections import CARD, abnormal, normal, refused
 from tests.phantoms import brain_scan
 from tests.report.html_checks import check_page, words
@@ -51,7 +52,7 @@ def test_what_stands_behind_a_finding_is_said_and_drawn(tmp_path):
     page = written(tmp_path, replace(abnormal(), findings=(explained(),)))
     text = words(page)
     assert "Its peak lies 4.0 standard deviations above the healthy mean there" in text
-    assert "1 of 3 healthy subjects reach it nearby." in text
+    assert "1 of 3 healthy subjects reaches it nearby." in text
     assert "1 of 2 members would find it alone: dae; not atlas." in text
     assert "Healthy maps there: 0.1 ± 0.2." in text
     picture = re.search(r"data:image/svg\+xml;base64,([^\"]+)", page).group(1)
@@ -103,7 +104,7 @@ def test_a_decision_without_a_score_is_an_error_not_a_normal_page(tmp_path, scor
 
 def test_everything_foreign_is_escaped(tmp_path):
     evil = "<script>alert(1)</script>\"'&.nii.gz"
-    scan = replace(brain_scan(), source=replace(brain_scan().source, path=evil), notes=(evil,))
+    scan = replace(brain_scan(), source=replace(brain_scan().source, path=evil, notes=(evil,)))
     detection = replace(abnormal(scan, case=evil), reason=evil)
     card = {**CARD, evil: evil, "nested": {evil: [evil, {evil: evil}]}}
     text = written(tmp_path, detection, scan, card)
@@ -171,11 +172,58 @@ def test_findings_with_p_values_say_which_are_significant(tmp_path):
     second = replace(first, rank=2, p_value=0.7, significant=False)
     tested = replace(detection, findings=(first, second), finding_control="Family-wise control at 0.05.")
     text = words(written(tmp_path, tested))
-    assert "2 regions stand out above the healthy level, 1 of them significantly" in text
+    assert "2 regions stand out above the healthy level, one of them significantly" in text
     assert "0.040 yes" in text
     assert "0.700 no" in text
     assert "Family-wise control at 0.05." in text
     assert "Significant" not in words(written(tmp_path, detection))
+
+
+@pytest.mark.parametrize(
+    ("marks", "said"),
+    [
+        ((True,), "One region stands out above the healthy level, significantly;"),
+        ((False,), "One region stands out above the healthy level, but not significantly by itself;"),
+        ((True, True), "2 regions stand out above the healthy level, all of them significantly;"),
+        ((True, True, False), "3 regions stand out above the healthy level, 2 of them significantly;"),
+        ((False, False), "none of them significantly by itself: together they raise the score;"),
+    ],
+)
+def test_significant_findings_are_counted_in_words(marks, said):
+    one = abnormal().findings[0]
+    findings = tuple(
+        replace(one, rank=rank, p_value=0.5, significant=mark) for rank, mark in enumerate(marks, start=1)
+    )
+    assert said in verdict(replace(abnormal(), findings=findings)).sentence
+
+
+def test_a_peak_beyond_all_healthy_subjects_is_told_so_and_not_in_hundreds_of_deviations():
+    far = replace(explained(), healthy_std=0.001, healthy_peaks=(0.2, 0.3, 0.4), members=())
+    assert far.deviations == pytest.approx(800)
+    assert finding_sentence(far) == "Its peak lies beyond all 3 healthy subjects nearby."
+
+
+def test_the_least_p_value_is_told_to_be_the_least():
+    least = replace(abnormal(), p_value=0.05, healthy_count=19, healthy_as_high=0)
+    said = "Of 19 healthy reference scans, 0 scored as high. p = 0.050 is the least that so few can give."
+    assert p_value_sentence(least, CARD) == said
+    other = replace(least, p_value=0.2, healthy_as_high=3, healthy_group="sex=F")
+    assert p_value_sentence(other, CARD) == "Of 19 healthy reference scans of group sex=F, 3 scored as high."
+
+
+def test_colour_is_explained_where_no_region_stands_out(tmp_path):
+    text = words(written(tmp_path, normal(), brain_scan()))
+    assert (
+        "No region of the map stands out above the healthy level. Colour in the pictures lies below" in text
+    )
+    assert "MNI" not in text
+
+
+def test_findings_on_the_template_have_mni_coordinates(tmp_path):
+    placed = replace(abnormal().findings[0], mni_mm=(-31.4, -38.0, 22.6))
+    text = words(written(tmp_path, replace(abnormal(), findings=(placed,))))
+    assert "-28.0, -40.0, +20.0 -31, -38, +23" in text
+    assert "the same places on the template" in text
 
 
 def test_a_group_is_named_instead_of_a_count_that_is_not_its_own(tmp_path):

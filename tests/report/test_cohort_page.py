@@ -56,5 +56,23 @@ def test_the_only_script_is_the_one_the_policy_names():
     assert "http" not in text.replace("http-equiv", "").replace("http://www.w3.org", "")
 
 
+def test_cases_of_unknown_label_are_not_drawn_as_healthy():
+    lines = [
+        line("a", "healthy", "normal", "1.0"),
+        line("b", "", "normal", "2.0"),
+        line("c", "unknown", "normal", "3.0"),
+    ]
+    page = cohort_page(lines, {}, model="m", threshold=None)
+    drawing = base64.b64decode(re.search(r"data:image/svg\+xml;base64,([^\"]+)", page).group(1)).decode()
+    assert "unknown (2)" in drawing
+    assert "healthy (1)" in drawing
+    assert "lesion" not in drawing
+
+
+def test_one_case_is_no_cases():
+    assert "1 case judged" in cohort_page(LINES[:1], {}, model="m", threshold=None)
+    assert "5 cases judged" in the_page()
+
+
 def test_a_site_column_without_values_is_left_out():
     assert ">site<" not in the_page()

@@ -70,6 +70,18 @@ def test_a_saved_case_is_complete_and_readable(model, ill, tmp_path):
     assert list(folder.glob("overlay-*.png"))
 
 
+def test_each_finding_has_its_label_beside_the_map(model, ill, tmp_path):
+    found = model.detect(ill)
+    saved = nib.load(found.save(tmp_path / "case") / "findings.nii.gz")
+    labels = np.asarray(saved.dataobj)
+    assert labels.dtype == np.uint8
+    assert np.allclose(saved.affine, nib.load(ill).affine, atol=1e-4)
+    assert set(np.unique(labels)) == {0, *(one.rank for one in found.findings)}
+    for one in found.findings:
+        assert labels[one.peak_voxel] == one.rank
+        assert (labels == one.rank).sum() * found.scan.grid.voxel_ml == pytest.approx(one.size)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
@@ -119,7 +131,16 @@ def test_a_table_of_cases_gives_one_line_each(model_path, cohort_path, tmp_path)
         table = list(csv.DictReader(stream, delimiter="\t"))
     assert [line["case"] for line in table] == ["c08", "c09", "c10", "c11"]
     assert [line["status"] for line in table] == [line["status"] for line in lines]
-    assert {line["case"]: line["status"] for line in table}["c10"] == "abnormal"
+    ill = {line["case"]: line for line in table}["c10"]
+    assert ill["status"] == "abnormal"
+    told = json.loads((tmp_path / "out" / "c10" / "detection.json").read_text())
+    significant = [one["size"] for one in told["findings"] if one["significant"]]
+    assert int(ill["significant_findings"]) == len(significant) > 0
+    assert ill["significant_size"] == f"{sum(significant):.2f} ml"
+    assert (
+        ill["meaning"]
+        == "Of 4 healthy reference scans, 0 scored as high. p = 0.200 is the least that so few can give."
+    )
 
 
 def test_two_inputs_of_one_name_do_not_overwrite_each_other(tmp_path, ill):

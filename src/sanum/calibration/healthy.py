@@ -159,7 +159,7 @@ def _subjects(
 
 @dataclass(frozen=True, eq=False)
 class _KeptMap:
-    """A map on disk until the finding level is known, which takes all maps: a wild one may lie above it by half."""
+    """A map on disk until the finding level is known, which takes all maps: a wild one may lie largely above it."""
 
     path: Path
     grid: Grid

@@ -27,6 +27,8 @@ class Decision:
         p_value: against the same subjects.
         healthy_group: their group; empty where the calibration has no groups.
         warning: why the guarantee does not hold for this case, else empty.
+        healthy_count: how many healthy subjects the score was compared with.
+        healthy_as_high: how many of them score as high.
     """
 
     abnormal: bool
@@ -34,6 +36,8 @@ class Decision:
     p_value: float
     healthy_group: str = ""
     warning: str = ""
+    healthy_count: int = 0
+    healthy_as_high: int = 0
 
 
 def decide(score: float, calibration: Calibration, person: Person = NOBODY) -> Decision:
@@ -53,7 +57,9 @@ def decide(score: float, calibration: Calibration, person: Person = NOBODY) -> D
     healthy = reference_group(calibration, person)
     scores = calibration.scores[healthy.rows]
     limit = threshold(scores, calibration.rule)
-    return Decision(score > limit, limit, p_value(score, scores), healthy.name, healthy.warning)
+    as_high = int(np.count_nonzero(scores >= score))
+    p = p_value(score, scores)
+    return Decision(score > limit, limit, p, healthy.name, healthy.warning, len(scores), as_high)
 
 
 def p_value(score: float, scores: NDArray[np.float64]) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
@@ -81,12 +81,18 @@ def run(
         leave_partial()
 
 
-def _sentence(line: dict[str, str]) -> str:
+def _sentence(line: dict[str, Any]) -> str:
     if line["status"] == "refused":
         return f"{line['case']}: refused, because {line['reason']}"
     series = f", series {line['series']}" if line["series"] else ""
     dicom = f"; DICOM: {line['dicom']}" if "dicom" in line else ""
     return (
         f"{line['case']}{series}: {line['status']}, score {line['score']} (threshold {line['threshold']}), "
-        f"p = {float(line['p_value']):.3f}, {line['findings']} findings{dicom}"
+        f"p = {float(line['p_value']):.3f}, {_findings(line)}{dicom}. {line['meaning']}"
     )
+
+
+def _findings(line: dict[str, Any]) -> str:
+    count, significant = line["findings"], line["significant_findings"]
+    said = "no finding" if count == 0 else "1 finding" if count == 1 else f"{count} findings"
+    return f"{said}, {significant} significant ({line['significant_size']})" if significant else said

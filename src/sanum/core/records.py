@@ -351,6 +351,8 @@ class Detection:
         slices: axial slices of the model grid with their own p-values, where the calibration supports it.
         finding_control: one sentence on what is guaranteed about the findings together.
         healthy_group: the healthy subjects the case was compared with, where the calibration has groups.
+        healthy_count: how many they were; None where it was not recorded.
+        healthy_as_high: how many of them score as high.
         warnings: where a guarantee does not hold, or holds weakly, in words.
         restored: the first modality as it would look in health, in the scan's own grid and units; None where the
             detector restores nothing.
@@ -371,6 +373,8 @@ class Detection:
     slices: tuple[SliceScore, ...] = ()
     finding_control: str = ""
     healthy_group: str = ""
+    healthy_count: int | None = None
+    healthy_as_high: int | None = None
     warnings: tuple[str, ...] = ()
     restored: Volume | None = None
 
@@ -396,6 +400,8 @@ class Detection:
             "slices": self.slices,
             "finding_control": self.finding_control,
             "healthy_group": self.healthy_group,
+            "healthy_count": self.healthy_count,
+            "healthy_as_high": self.healthy_as_high,
             "warnings": self.warnings,
             "provenance": self.provenance,
             "notice": NOTICE,

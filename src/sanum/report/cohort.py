@@ -14,7 +14,19 @@ from sanum.report.sortable import SORTER
 SHOWN = 6
 """Cases pictured of each kind: the worst, the best, the healthy false alarms."""
 
-COLUMNS = ("case", "label", "site", "status", "score", "p_value", "findings", "largest_finding", "reason")
+COLUMNS = (
+    "case",
+    "label",
+    "site",
+    "status",
+    "score",
+    "p_value",
+    "findings",
+    "largest_finding",
+    "significant_findings",
+    "significant_size",
+    "reason",
+)
 """Columns of the table of detections that the page shows, where the table has them."""
 
 
@@ -93,4 +105,4 @@ def _chart(lines: Sequence[Mapping[str, str]], threshold: float | None) -> bytes
     if not judged:
         return None
     scores = np.array([float(line["score"]) for line in judged])
-    return score_figure(scores, np.array([line.get("label") == "lesion" for line in judged]), threshold)
+    return score_figure(scores, [line.get("label") or "unknown" for line in judged], threshold)

@@ -16,6 +16,9 @@ from sanum.report.figures import HEALTHY, LESION, chart
 OKABE_ITO = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#f0e442")
 """Okabe and Ito's colours (2008), told apart by colour-blind readers."""
 
+UNKNOWN = "#777777"
+"""Cases of which nobody told whether they are healthy."""
+
 MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = ("-", "--", ":", "-.")
 
@@ -167,14 +170,15 @@ def rocs_svg(
 
 def score_figure(
     scores: NDArray[np.float64],
-    lesion: NDArray[np.bool_],
+    labels: Sequence[str],
     threshold: float | None,
-    label: str = "case score",
+    axis: str = "case score",
 ) -> bytes:
-    """Distributions of healthy and lesion case scores as SVG, each summing to one."""
-    figure, axes = chart(label, "share of cases", (6.0, 3.6))
+    """Distributions of case scores as SVG, one a label (healthy, lesion, unknown), each summing to one."""
+    figure, axes = chart(axis, "share of cases", (6.0, 3.6))
     bins = np.linspace(scores.min(), max(scores.max(), scores.min() + 1e-9), 31)
-    for chosen, colour, name in ((~lesion, HEALTHY, "healthy"), (lesion, LESION, "lesion")):
+    for name, colour in (("healthy", HEALTHY), ("lesion", LESION), ("unknown", UNKNOWN)):
+        chosen = np.array([label == name for label in labels])
         count = int(chosen.sum())
         if count:
             axes.hist(

@@ -54,10 +54,17 @@ def _regions(detection: Detection) -> str:
     if count == 0:
         return "The score is above the threshold, though no single region stands out."
     named = "One region stands" if count == 1 else f"{count} regions stand"
-    ending = (
-        "" if not findings_are_tested(detection) else f", {_significant(detection)} of them significantly"
-    )
+    ending = _significance(_significant(detection), count) if findings_are_tested(detection) else ""
     return f"The score is above the threshold. {named} out above the healthy level{ending}; see the findings."
+
+
+def _significance(significant: int, count: int) -> str:
+    if count == 1:
+        return ", significantly" if significant else ", but not significantly by itself"
+    if significant == 0:
+        return ", none of them significantly by itself: together they raise the score"
+    how_many = {1: "one", count: "all"}.get(significant, str(significant))
+    return f", {how_many} of them significantly"
 
 
 def findings_are_tested(detection: Detection) -> bool:
@@ -77,6 +84,8 @@ def finding_sentence(finding: Finding) -> str:
 def _beside_healthy(finding: Finding) -> str:
     if finding.healthy_mean is None:
         return ""
+    if finding.healthy_as_high == 0:
+        return f"Its peak lies beyond all {len(finding.healthy_peaks)} healthy subjects nearby."
     said = []
     if finding.deviations is not None:
         side = "above" if finding.deviations >= 0 else "below"
@@ -84,8 +93,10 @@ def _beside_healthy(finding: Finding) -> str:
             f"its peak lies {abs(finding.deviations):.1f} standard deviations {side} the healthy mean there"
         )
     if finding.healthy_as_high is not None:
-        reach = finding.healthy_as_high or "none"
-        said.append(f"{reach} of {len(finding.healthy_peaks)} healthy subjects reach it nearby")
+        reach = "reaches" if finding.healthy_as_high == 1 else "reach"
+        said.append(
+            f"{finding.healthy_as_high} of {len(finding.healthy_peaks)} healthy subjects {reach} it nearby"
+        )
     sentence = "; ".join(said)
     return f"{sentence[:1].upper()}{sentence[1:]}." if sentence else ""
 
@@ -101,19 +112,17 @@ def _members(finding: Finding) -> str:
 
 def p_value_sentence(detection: Detection, card: Mapping[str, Any]) -> str:
     """What the conformal p-value counts: p = (1 + number of healthy scores as high) / (healthy + 1)."""
-    healthy = healthy_count(card)
     if detection.p_value is None:
         return ""
-    if detection.healthy_group:
-        return (
-            f"Share of the healthy reference scans of group {detection.healthy_group} that score as high, "
-            "this one counted in."
-        )
-    if healthy is None:
-        return "Share of healthy reference scans that score as high, this one counted in."
-    as_high = round(detection.p_value * (healthy + 1)) - 1
+    whose = f" of group {detection.healthy_group}" if detection.healthy_group else ""
+    healthy, as_high = detection.healthy_count, detection.healthy_as_high
+    if (healthy is None or as_high is None) and not whose and (healthy := healthy_count(card)) is not None:
+        as_high = round(detection.p_value * (healthy + 1)) - 1
+    if healthy is None or as_high is None:
+        return f"Share of healthy reference scans{whose} that score as high, this one counted in."
     scored = "scored" if as_high != 1 else "scan scored"
-    return f"Of {healthy} healthy reference scans, {as_high} {scored} as high."
+    least = "" if as_high else f" p = {detection.p_value:.3f} is the least that so few can give."
+    return f"Of {healthy} healthy reference scans{whose}, {as_high} {scored} as high.{least}"
 
 
 def rule_sentence(rule: Rule | None) -> str:

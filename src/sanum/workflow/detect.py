@@ -15,7 +15,7 @@ import sanum
 from sanum.calibration.explain import with_healthy_place, with_members
 from sanum.calibration.findings import Regions, find_regions, finding_level, map_scale
 from sanum.calibration.groups import Person
-from sanum.calibration.judge import control_sentence, judge_findings, judge_slices
+from sanum.calibration.judge import control_sentence, finding_level_alpha, judge_findings, judge_slices
 from sanum.calibration.rules import decide
 from sanum.cohort.table import Row
 from sanum.core.errors import CalibrationError, ModelFileError, ScanError, StorageError
@@ -110,6 +110,8 @@ def detect(
         slices=judge_slices(scored, calibration, who),
         finding_control=control_sentence(calibration),
         healthy_group=decision.healthy_group,
+        healthy_count=decision.healthy_count,
+        healthy_as_high=decision.healthy_as_high,
         warnings=(*_warnings(decision.warning, model, present), *pair_warnings(scored)),
         restored=None
         if restored is None or scan is None
@@ -117,6 +119,7 @@ def detect(
         scan=scan,
         card=model.card,
         sides=sides(files.scans, prepared, scored),
+        labels=regions.labels,
     )
 
 
@@ -135,7 +138,7 @@ def _detect_each(
         )
         for name in modalities
     }
-    return fuse(found, model.calibrated().rule.level)
+    return fuse(found, finding_level_alpha(model.calibrated().rule))
 
 
 def usable_modalities(model: Model, row: Row) -> tuple[str, ...]:
@@ -184,7 +187,9 @@ def _explained(
         one = with_members(one, (i, j, k), prepared.grid, members)
         if isinstance(preparation, Template):
             one = with_healthy_place(one, (i, j, k), prepared.grid, calibration, who)
-            one = replace(one, region=region_name((i, j, k), fluid=in_fluid(one, (i, j, k), prepared)))
+            mni = (round(i, 1), round(j, 1), round(k, 1))
+            region = region_name((i, j, k), fluid=in_fluid(one, (i, j, k), prepared))
+            one = replace(one, region=region, mni_mm=mni)
         explained.append(one)
     return tuple(explained)
 
@@ -310,7 +315,10 @@ def _given_up(job: _Job, reason: str) -> dict[str, Any]:
 
 def _saved(job: _Job, found: CaseDetection) -> dict[str, Any]:
     found.save(job.folder)
+    from sanum.report.wording import p_value_sentence
+
     top = found.findings[0] if found.findings else None
+    significant = [one for one in found.findings if one.significant]
     return {
         "case": found.case,
         "subject": job.row.subject,
@@ -323,6 +331,11 @@ def _saved(job: _Job, found: CaseDetection) -> dict[str, Any]:
         "series": "; ".join(source.series for source in found.provenance.sources if source.series),
         "findings": len(found.findings),
         "largest_finding": "" if top is None else f"{top.size:.2f} {top.unit}",
+        "significant_findings": len(significant),
+        "significant_size": f"{sum(one.size for one in significant):.2f} {significant[0].unit}"
+        if significant
+        else "",
+        "meaning": p_value_sentence(found, found.card),
         "seconds": f"{found.provenance.seconds:.2f}",
         "reason": found.reason,
         **({} if job.dicom is None else {"dicom": _dicom(job, job.dicom)}),

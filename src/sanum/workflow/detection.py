@@ -6,6 +6,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sanum.core.errors import ScanError
 from sanum.core.files import atomic_folder, write_json
 from sanum.core.records import Detection, Scan, Side
@@ -26,11 +29,13 @@ class CaseDetection(Detection):
         scan: first modality as read; None when it could not be read.
         card: of the model that decided.
         sides: of several modalities each one's scan on the first one's grid, and its own map where it has one.
+        labels: (I, J, K) on the map's grid, the rank of the finding that a voxel belongs to, 0 elsewhere.
     """
 
     scan: Scan | None = None
     card: dict[str, Any] = field(default_factory=dict)
     sides: tuple[Side, ...] = ()
+    labels: NDArray[np.uint8] | None = None
 
     def __repr__(self) -> str:
         """One line: the decision and what it rests on."""
@@ -45,7 +50,7 @@ class CaseDetection(Detection):
         )
 
     def save(self, folder: Path | str) -> Path:
-        """Write `detection.json`, map, restored scan, overlays and `report.html` into a folder, all or nothing.
+        """Write `detection.json`, map, findings, restored scan, overlays and `report.html` into a folder, all or nothing.
 
         Raises:
             StorageError: the folder can't be written.
@@ -59,6 +64,13 @@ class CaseDetection(Detection):
                 write_map(
                     partial, self.anomaly_map.values, self.anomaly_map.grid, self.map_scale, self.is_image
                 )
+                if self.labels is not None and not self.is_image:
+                    write_volume(
+                        partial / "findings.nii.gz",
+                        self.labels,
+                        self.anomaly_map.grid,
+                        description="findings",
+                    )
             if self.restored is not None and self.anomaly_map is not None:
                 write_volume(partial / "restored.nii.gz", self.restored, self.anomaly_map.grid)
             write_case(self, self.scan, partial, self.card, self.sides)

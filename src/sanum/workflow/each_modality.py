@@ -34,9 +34,9 @@ def fuse(by_modality: Mapping[str, CaseDetection], level: float) -> CaseDetectio
     )
     return replace(
         best,
-        status="abnormal" if p <= level else "normal",
+        status="abnormal" if p <= level + 1e-12 else "normal",
         p_value=p,
-        findings=tuple(_named(one, leading) for one in best.findings),
+        findings=tuple(_of_several(one, leading, count, level) for one in best.findings),
         warnings=(decided, *others, *best.warnings),
     )
 
@@ -53,8 +53,13 @@ def _excess(one: CaseDetection) -> float:
     return one.score / one.threshold if one.threshold else one.score
 
 
-def _named(finding: Finding, modality: str) -> Finding:
-    return replace(finding, modality=modality)
+def _of_several(finding: Finding, modality: str, count: int, level: float) -> Finding:
+    """Its p-value grows as the case's does, so that no finding is significant in a case that is normal."""
+    if finding.p_value is None:
+        return replace(finding, modality=modality)
+    p = min(1.0, finding.p_value * count)
+    significant = finding.significant is True and p <= level + 1e-12
+    return replace(finding, modality=modality, p_value=p, significant=significant)
 
 
 def _sentence(name: str, one: CaseDetection) -> str:

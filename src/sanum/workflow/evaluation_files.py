@@ -35,7 +35,8 @@ def figures(result: Evaluation, tested: Outcome) -> dict[str, bytes]:
     from sanum.report.curves import froc_figure, p_value_figure, roc_svg, score_figure, voxel_figure
 
     lesion, scores = tested.lesion, tested.scores["model"]
-    found = {"scores.svg": score_figure(scores, lesion, None)}
+    labels = np.where(lesion, "lesion", "healthy").tolist()
+    found = {"scores.svg": score_figure(scores, labels, None)}
     counts = tested.pixel_counts()
     groups = [
         ("healthy cases", counts.healthy[~lesion]),
@@ -46,7 +47,7 @@ def figures(result: Evaluation, tested: Outcome) -> dict[str, bytes]:
     found["voxels.svg"] = voxel_figure(counts.edges, voxels)
     if tested.latent_distances is not None:
         found["latent.svg"] = score_figure(
-            tested.latent_distances, lesion, None, "distance to healthy cases in the latent space"
+            tested.latent_distances, labels, None, "distance to healthy cases in the latent space"
         )
     if "model" in result.case_auroc:
         found["roc.svg"] = roc_svg(scores, lesion, str(result.case_auroc["model"]))
