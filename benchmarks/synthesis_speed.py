@@ -39,10 +39,9 @@ def stacks_a_second(scans: torch.Tensor, batches: int) -> float:
 
 def volumes_a_second(heads: torch.Tensor) -> float:
     """Targets a processor second of made volumes, from heads (N, C, K, I, J)."""
-    loss, draws, targets = VolumeLoss(Plan(), Windows(), MRI_SEQUENCES), Draws(0), 0
+    loss, targets = VolumeLoss(Plan(), Windows(), MRI_SEQUENCES), 0
     started = time.process_time()
-    volumes = loss._volumes(heads, loss.plan.lesions, draws)
-    for batch in loss._batches(volumes, draws):
+    for batch in loss.made_batches(heads):
         targets += len(batch.windows)
     return targets / (time.process_time() - started)
 

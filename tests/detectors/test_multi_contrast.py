@@ -10,10 +10,12 @@ from sanum.core.config import from_dict
 from sanum.core.errors import ConfigError, ModelFileError, NotFittedError, ScanError, TrainingError
 from sanum.core.modalities import MRI_SEQUENCES
 from sanum.detectors import detector_class
+from sanum.model import Model, save
 from sanum.nets.plane_restorer import NEIGHBOURS, windows_along
+from sanum.prepare.presets import Template
 from sanum.synthesis.made_volumes import Scanning
 from sanum.training.run import Run
-from tests.heads import head_case
+from tests.heads import SHAPE, head_case
 from tests.phantoms import prepared_case
 
 STILL = dict.fromkeys(Scanning.__dataclass_fields__, 0.0)
@@ -23,7 +25,8 @@ TINY = {
     "epochs": 6,
     "batch": 3,
     "learning_rate": 0.01,
-    "smoothing_mm": 0.0,
+    "smoothing_mm": [0.0, 0.0, 0.0, 0.0],
+    "bright": [],
     "windows": {"contrasts": 2, "each": 24, "batch": 12, "easy_steps": 0, "margin": 0},
     "plan": {
         "scanning": STILL,
@@ -147,10 +150,52 @@ def test_before_training_and_with_a_foreign_state_it_says_so(fitted):
         make().score(scan_of(head_case(9)))
     with pytest.raises(ModelFileError):
         make().load_state({})
-    with pytest.raises(ModelFileError, match="strange arrays"):
+    with pytest.raises(ModelFileError, match="made by another config"):
         make().load_state({"other": np.zeros(2)})
 
 
 def test_an_unknown_plane_is_refused():
     with pytest.raises(ConfigError, match="planes: expected some of 0, 1 and 2"):
         make(planes=[3])
+
+
+def a_model(tmp_path, detector, name):
+    modalities = MRI_SEQUENCES if detector.judges_each else detector.modalities
+    path = tmp_path / f"{name}.safetensors"
+    save(Model(name, detector, Template(modalities=modalities, spacing=3.0, shape=SHAPE)), path)
+    return str(path)
+
+
+def test_an_expert_is_weighed_in_on_its_own_sequence_and_nowhere_else(fitted, tmp_path):
+    kind = detector_class("intensity")
+    expert = kind(from_dict(kind.Config, {"smoothing_mm": 1.0}), ("T1w",)).fit(
+        [scan_of(head_case(0), "T1w")], seed=0
+    )
+    sources = {
+        "network": a_model(tmp_path, fitted, "network"),
+        "experts": [a_model(tmp_path, expert, "expert")],
+    }
+    both = make(**sources).fit(heads(), seed=0)
+    t1w, flair = scan_of(head_case(9), "T1w"), scan_of(head_case(9))
+    np.testing.assert_array_equal(both.score(flair).values, fitted.score(flair).values)
+    general, own = both.experts_.heights[0]
+    mixed = 0.5 * fitted.score(t1w).values / general + 0.5 * expert.score(t1w).values / own
+    np.testing.assert_allclose(both.score(t1w).values, mixed, rtol=1e-5)
+    again = make(**sources).load_state(both.state())
+    np.testing.assert_array_equal(again.score(t1w).values, both.score(t1w).values)
+    assert again.state_sha256() == both.state_sha256()
+    with pytest.raises(ModelFileError, match="expected 1 experts"):
+        make(**sources).load_state(fitted.state())
+
+
+def test_an_expert_of_another_sequence_or_a_foreign_network_is_refused(fitted, tmp_path):
+    kind = detector_class("intensity")
+    other = kind(from_dict(kind.Config, {}), ("FLAIR",)).fit([scan_of(head_case(0))], seed=0)
+    path = a_model(tmp_path, other, "other")
+    network = a_model(tmp_path, fitted, "network")
+    with pytest.raises(ConfigError, match="takes FLAIR; an expert takes T1w"):
+        make(network=network, experts=[path]).fit(heads(), seed=0)
+    with pytest.raises(ConfigError, match="no healthy scan to measure"):
+        make(network=network, experts=[path]).fit([head_case(0, scan=False)], seed=0)
+    with pytest.raises(ConfigError, match="expected a multi-contrast model of widths"):
+        make(network=path).fit(heads(), seed=0)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -12,25 +13,32 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sanum.core.errors import ModelFileError, ScanError, TrainingError
+from sanum.core.errors import ConfigError, ModelFileError, ScanError, TrainingError
 from sanum.core.modalities import MRI_SEQUENCES
 from sanum.core.records import AnomalyMap, Prepared
+from sanum.core.shipped import find_model
 from sanum.core.units import Channels
 from sanum.detectors.base import Detector, State
+from sanum.detectors.experts import Experts
 from sanum.detectors.lesion_training import train_on_lesions
+from sanum.detectors.sign import sign_weight
 from sanum.detectors.slicewise import Teaching, require_at_least, require_widths
 from sanum.detectors.smoothing import smooth_within
+from sanum.detectors.stored import part, read_detector
 from sanum.nets.plane_restorer import PlaneRestorer, PlaneRestorerConfig, windows_along
 from sanum.synthesis.made_volumes import Plan
 from sanum.synthesis.tissues import HEAD_CHANNELS
-from sanum.training.checkpoint import compact_arrays, load_net_arrays
+from sanum.training.checkpoint import compact_arrays, load_net_arrays, round_to_half
 from sanum.training.data import WHOLE
 from sanum.training.history import History
 from sanum.training.run import Run
-from sanum.training.volume_loss import VolumeLoss, Windows
+from sanum.training.volume_loss import VolumeLoss, Windows, refresh_statistics
 
 EMA_DECAY = 0.998
 """Decay of the running average of the weights: about the last 500 steps."""
+
+HEADS_FOR_STATISTICS = 10
+"""Training heads whose made volumes give the final statistics of normalisation."""
 
 AT_ONCE = 24
 """Slices that are scored together."""
@@ -46,7 +54,11 @@ class Config(Teaching):
         plan: how volumes are made of heads.
         windows: how slices are drawn of made volumes.
         planes: axes across which slices are scored, 0 to 2; the score is their mean.
-        smoothing_mm: standard deviation of a Gaussian over the score, in mm.
+        smoothing_mm: standard deviation of a Gaussian over the score, in mm, for each of `MRI_SEQUENCES`.
+        bright: sequences whose score is weighed by how bright the place is within the case's own brain.
+        network: model file of this detector whose network is taken in place of a training; "" trains one.
+        experts: model files (or names of shipped models) for scans of T1w alone, on the same template.
+        expert_share: weight of an expert's score beside the network's, each in healthy heights.
     """
 
     epochs: int = 16
@@ -57,13 +69,24 @@ class Config(Teaching):
     plan: Plan = field(default_factory=Plan)
     windows: Windows = field(default_factory=Windows)
     planes: tuple[int, ...] = (0, 1, 2)
-    smoothing_mm: float = 3.0
+    smoothing_mm: tuple[float, ...] = (4.0, 2.0, 1.5, 2.0)
+    bright: tuple[str, ...] = ("FLAIR",)
+    network: str = ""
+    experts: tuple[str, ...] = ()
+    expert_share: float = 0.5
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require_widths(self.widths)
         require_at_least(1, "fold", self.fold)
-        require_at_least(0, "smoothing_mm", self.smoothing_mm)
+        if len(self.smoothing_mm) != len(MRI_SEQUENCES) or min(self.smoothing_mm) < 0:
+            raise ValueError(
+                f"smoothing_mm: expected a number from 0 for each of {MRI_SEQUENCES}, got {self.smoothing_mm}"
+            )
+        if not set(self.bright) <= set(MRI_SEQUENCES):
+            raise ValueError(f"bright: expected some of {MRI_SEQUENCES}, got {self.bright}")
+        if not 0.0 <= self.expert_share <= 1.0:
+            raise ValueError(f"expert_share: expected 0 to 1, got {self.expert_share}")
         if not self.planes or not set(self.planes) <= {0, 1, 2}:
             raise ValueError(f"planes: expected some of 0, 1 and 2, got {self.planes}")
 
@@ -77,6 +100,7 @@ class MultiContrast(Detector):
 
     Attributes:
         net_: the trained network.
+        experts_: detectors of one sequence that are weighed in; None without.
         history_: course of the training; None after `load_state`.
     """
 
@@ -86,7 +110,9 @@ class MultiContrast(Detector):
     judges_each = True
 
     net_: PlaneRestorer | None = None
+    experts_: Experts | None = None
     history_: History | None = None
+    _last: tuple[Channels, Tensor, Tensor] | None = None
 
     def fit(self, cases: Sequence[Prepared], *, seed: int, run: Run | None = None) -> Self:
         """Train on heads: cases whose channels are `sanum.synthesis.tissues.HEAD_CHANNELS`.
@@ -102,27 +128,50 @@ class MultiContrast(Detector):
                     f"{case.case}: multi-contrast learns from tissue memberships, not from {', '.join(case.modalities)}; "
                     "make them with `sanum tissues`"
                 )
+        if self.config.network:
+            self._take_network(self.config.network)
+        else:
+            self._train(cases, seed, run)
+        if self.config.experts:
+            scans = [scan for case in cases if (scan := _t1w_of(case)) is not None]
+            self.experts_ = Experts.measured(self.config.experts, self, scans)
+        return self
+
+    def _train(self, cases: Sequence[Prepared], seed: int, run: Run | None) -> None:
         settings: Config = self.config
         loss = VolumeLoss(settings.plan, settings.windows, MRI_SEQUENCES)
         self.net_, self.history_ = train_on_lesions(
             self._new_net, loss, cases, settings, ema_decay=EMA_DECAY, depth=WHOLE, seed=seed, run=run
         )
-        return self
+        chosen = np.random.default_rng(seed).permutation(len(cases))[:HEADS_FOR_STATISTICS]
+        refresh_statistics(self.net_, loss, [cases[int(number)] for number in chosen], seed=seed)
+        round_to_half(self.net_)
+
+    def _take_network(self, source: str) -> None:
+        found = read_detector(find_model(Path(source))).detector
+        if not isinstance(found, MultiContrast) or found.config.widths != self.config.widths:
+            raise ConfigError(f"{source}: expected a multi-contrast model of widths {self.config.widths}")
+        self.net_, self.history_ = found._fitted(), None
 
     def score(self, case: Prepared) -> AnomalyMap:
-        """−ln(1 − chance of lesion) at each voxel, 0 and up, smoothed."""
+        """−ln(1 − chance of lesion) at each voxel, 0 and up, weighed by brightness on FLAIR, smoothed."""
         self._check_case(case)
         net = self._fitted()
-        with torch.inference_mode():
-            log_odds, _ = self._mapped(net, case)
+        log_odds, _ = self._mapped(net, case)
         values = functional.softplus(log_odds).numpy()
-        return self._map(case, smooth_within(values, case.mask, case.grid, self.config.smoothing_mm))
+        (name,) = case.modalities
+        if name in self.config.bright:
+            values = values * sign_weight(case, bright=True)
+        smoothing = self.config.smoothing_mm[MRI_SEQUENCES.index(name)]
+        values = smooth_within(values, case.mask, case.grid, smoothing)
+        if self.experts_ is not None:
+            values = self.experts_.weigh(values, case, self.config.expert_share)
+        return self._map(case, values)
 
     def restored(self, case: Prepared) -> Channels | None:
         """The volume as the network restores it, the mean over the planes."""
         self._check_case(case)
-        with torch.inference_mode():
-            _, healthy = self._mapped(self._fitted(), case)
+        _, healthy = self._mapped(self._fitted(), case)
         return healthy.clamp(0.0, 1.0).numpy()[None]
 
     def _check_case(self, case: Prepared) -> None:
@@ -135,32 +184,45 @@ class MultiContrast(Detector):
             raise ScanError(f"{case.case}: the mask is empty, so there is nothing to judge")
 
     def state(self) -> State:
-        """Weights of the network in half precision."""
-        return {f"net.{name}": array for name, array in compact_arrays(self._fitted()).items()}
+        """Weights of the network in half precision, and the experts."""
+        arrays = {f"net.{name}": array for name, array in compact_arrays(self._fitted()).items()}
+        return arrays if self.experts_ is None else {**arrays, **self.experts_.state()}
 
     def load_state(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """Take up saved weights."""
-        if not all(name.startswith("net.") for name in arrays):
-            raise ModelFileError("multi-contrast: strange arrays in its state; the model file is damaged")
+        """Take up saved weights, and the experts."""
+        if bool(self.config.experts) != ("heights" in arrays):
+            raise ModelFileError(
+                f"multi-contrast: expected {len(self.config.experts)} experts, as its config says; the model file is "
+                "damaged or of another config"
+            )
+        self.experts_ = Experts.of_state(arrays, self.name) if self.config.experts else None
         net = self._new_net()
-        load_net_arrays(net, {name.removeprefix("net."): array for name, array in arrays.items()})
+        load_net_arrays(net, part(arrays, "net."))
         nn.utils.convert_conv2d_weight_memory_format(net, torch.channels_last)
         self.net_, self.history_ = net.eval(), None
         return self
 
     def _mapped(self, net: PlaneRestorer, case: Prepared) -> tuple[Tensor, Tensor]:
-        """Log-odds of a lesion and the restored volume, each (I, J, K), the mean over the planes."""
+        """Log-odds of a lesion and the restored volume, each (I, J, K), the mean over the planes.
+
+        Those of the last case are kept, since a map and a restored volume are mostly wanted of the same.
+        """
+        if self._last is None or self._last[0] is not case.voxels:
+            with torch.inference_mode():
+                self._last = (case.voxels, *self._computed(net, case))
+        return self._last[1], self._last[2]
+
+    def _computed(self, net: PlaneRestorer, case: Prepared) -> tuple[Tensor, Tensor]:
         volume = torch.from_numpy(np.ascontiguousarray(case.voxels[0]))
         told = torch.tensor([float(case.modalities[0] == name) for name in MRI_SEQUENCES])
-        shown = np.flatnonzero
         total = [torch.zeros_like(volume), torch.zeros_like(volume)]
         for axis in self.config.planes:
             others = tuple(other for other in range(3) if other != axis)
-            slices = torch.from_numpy(shown(case.mask.any(axis=others)))
+            slices = torch.from_numpy(np.flatnonzero(case.mask.any(axis=others)))
             for which in torch.split(slices, AT_ONCE):
                 found = net(windows_along(volume, axis, which, told))
-                for whole, part in zip(total, found, strict=True):
-                    whole.movedim(axis, 0)[which] += part[:, 0] / len(self.config.planes)
+                for whole, mapped in zip(total, found, strict=True):
+                    whole.movedim(axis, 0)[which] += mapped[:, 0] / len(self.config.planes)
         return total[0], total[1]
 
     def _new_net(self) -> PlaneRestorer:
@@ -171,3 +233,11 @@ class MultiContrast(Detector):
         if self.net_ is None:
             raise self._not_fitted()
         return self.net_
+
+
+def _t1w_of(head: Prepared) -> Prepared | None:
+    """The T1w scan of a head as a case of its own; None of a label map."""
+    scan = np.asarray(head.voxels[:1], np.float32)
+    if not scan.any():
+        return None
+    return replace(head, voxels=scan, modalities=("T1w",))

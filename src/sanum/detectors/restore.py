@@ -18,6 +18,7 @@ from sanum.core.units import Channels, Volume
 from sanum.detectors.base import Detector, State
 from sanum.detectors.healthy_place import learn_prior, over_prior, refuse_other_grids
 from sanum.detectors.lesion_training import train_on_lesions
+from sanum.detectors.sign import sign_weight
 from sanum.detectors.slicewise import (
     Teaching,
     require_at_least,
@@ -36,12 +37,6 @@ from sanum.training.run import Run
 
 EMA_DECAY = 0.998
 """Decay of the running average of the weights: about the last 500 steps."""
-
-SIGN_SMOOTHING_MM = 1.5
-"""Standard deviation of the Gaussian under which brightness is looked at, in mm (pixels in an image)."""
-
-LEAST_SPREAD = 1e-3
-"""Spread below which a brain counts as flat, in units of prepared intensity."""
 
 
 @dataclass(frozen=True)
@@ -228,17 +223,3 @@ class Restore(Detector):
         if self.net_ is None:
             raise self._not_fitted()
         return self.net_
-
-
-def sign_weight(case: Prepared, *, bright: bool) -> Volume:
-    """Logistic function of the robust z-score of smoothed brightness, or darkness; the mean over channels."""
-    scores = []
-    for voxels in case.voxels:
-        smooth = smooth_within(voxels, case.mask, case.grid, SIGN_SMOOTHING_MM)
-        inside = smooth[case.mask]
-        median = float(np.median(inside))
-        spread = 1.4826 * float(np.median(np.abs(inside - median)))
-        scores.append((smooth - median) / max(spread, LEAST_SPREAD))
-    z = np.mean(scores, axis=0)
-    weight: Volume = (1.0 / (1.0 + np.exp(-z if bright else z))).astype(np.float32)
-    return weight

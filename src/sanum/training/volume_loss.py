@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sanum.core.records import MIN_SLICE_VOXELS
+from sanum.core.records import MIN_SLICE_VOXELS, Prepared
 from sanum.nets.ema import EMA
 from sanum.nets.plane_restorer import windows_along
 from sanum.synthesis.draws import Draws
 from sanum.synthesis.local_lesions import Lesions
 from sanum.synthesis.made_volumes import MadeVolume, Plan, make_volumes
+from sanum.training.device import seeded
 from sanum.training.lesion_loss import (
     OVERLAP_WEIGHT,
     RESTORE_WEIGHT,
@@ -81,6 +83,11 @@ class VolumeLoss:
             log_odds, restored = net(batch.windows)
             yield window_loss(log_odds, restored, batch)
 
+    def made_batches(self, heads: Tensor) -> Iterator[LesionBatch]:
+        """Batches of windows of volumes made of heads (N, 2 + T, K, I, J), without an error."""
+        draws = Draws(None, heads.device)
+        return self._batches(self._volumes(heads, self.plan.lesions, draws), draws)
+
     def lesions(self, steps: int) -> Lesions:
         """Lesions for the training step `steps`: at first none is missing, small or faint."""
         last, ease = self.plan.lesions, max(0.0, 1.0 - steps / max(self.windows.easy_steps, 1))
@@ -131,6 +138,30 @@ class VolumeLoss:
             ]
             parts.append((windows_along(volume.image, axis, which, told), *aims))
         return LesionBatch(*(torch.cat(same) for same in zip(*parts, strict=True)))
+
+
+@torch.no_grad()
+def refresh_statistics(net: nn.Module, loss: VolumeLoss, heads: Sequence[Prepared], *, seed: int) -> None:
+    """Take the statistics of batch normalisation anew, over many volumes at once (Wu and Johnson 2021).
+
+    Those of training are an average over the last few steps, which saw a plane or two and a handful of contrasts.
+
+    Args:
+        net: a trained network; its weights stay.
+        loss: makes the volumes.
+        heads: cases of a store of heads.
+        seed: of everything drawn.
+    """
+    norms = [part for part in net.modules() if isinstance(part, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+    net.train()
+    with seeded(seed, torch.device("cpu")):
+        stacks = [torch.from_numpy(np.asarray(head.voxels, np.float32)).permute(0, 3, 1, 2) for head in heads]
+        for batch in loss.made_batches(torch.stack(stacks)):
+            net(batch.windows)
+    net.eval()
 
 
 def window_loss(log_odds: Tensor, restored: Tensor, batch: LesionBatch) -> Tensor:
