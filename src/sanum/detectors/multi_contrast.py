@@ -17,7 +17,7 @@ from sanum.core.errors import ConfigError, ModelFileError, ScanError, TrainingEr
 from sanum.core.modalities import MRI_SEQUENCES
 from sanum.core.records import AnomalyMap, Prepared
 from sanum.core.shipped import find_model
-from sanum.core.units import Channels
+from sanum.core.units import Channels, Mask
 from sanum.detectors.base import Detector, State
 from sanum.detectors.experts import Experts
 from sanum.detectors.lesion_training import train_on_lesions
@@ -40,7 +40,10 @@ EMA_DECAY = 0.998
 HEADS_FOR_STATISTICS = 10
 """Training heads whose made volumes give the final statistics of normalisation."""
 
-AT_ONCE = 24
+NEVER = -12.0
+"""Log-odds of a lesion at the ends of I that training leaves out: no brain on the template reaches there."""
+
+AT_ONCE = 8
 """Slices that are scored together."""
 
 
@@ -213,12 +216,20 @@ class MultiContrast(Detector):
         return self._last[1], self._last[2]
 
     def _computed(self, net: PlaneRestorer, case: Prepared) -> tuple[Tensor, Tensor]:
-        volume = torch.from_numpy(np.ascontiguousarray(case.voxels[0]))
-        told = torch.tensor([float(case.modalities[0] == name) for name in MRI_SEQUENCES])
+        margin = self.config.windows.margin
+        inner = slice(margin, case.grid.shape[0] - margin)
+        whole = torch.from_numpy(np.ascontiguousarray(case.voxels[0]))
+        log_odds, healthy = torch.full_like(whole, NEVER), whole.clone()
+        log_odds[inner], healthy[inner] = self._inner(net, whole[inner], case.mask[inner], case.modalities[0])
+        return log_odds, healthy
+
+    def _inner(self, net: PlaneRestorer, volume: Tensor, mask: Mask, modality: str) -> tuple[Tensor, Tensor]:
+        """The same within the part of the grid that training shows."""
+        told = torch.tensor([float(modality == name) for name in MRI_SEQUENCES])
         total = [torch.zeros_like(volume), torch.zeros_like(volume)]
         for axis in self.config.planes:
             others = tuple(other for other in range(3) if other != axis)
-            slices = torch.from_numpy(np.flatnonzero(case.mask.any(axis=others)))
+            slices = torch.from_numpy(np.flatnonzero(mask.any(axis=others)))
             for which in torch.split(slices, AT_ONCE):
                 found = net(windows_along(volume, axis, which, told))
                 for whole, mapped in zip(total, found, strict=True):
