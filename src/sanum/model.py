@@ -78,7 +78,7 @@ class Model:
         """
         again = "run `sanum calibrate` with held-out healthy cases"
         found = self.single_calibrations.get(only) if only else self.calibration
-        if self.detector.judges_each and not only:
+        if self.detector.judges_each and not only and found is None:
             found = next(iter(self.single_calibrations.values()), None)
         if found is None:
             what = f" for cases with {only} alone" if only else ""
@@ -88,6 +88,19 @@ class Model:
         if found.preparation != preparation_sha256(self.preparation):
             raise CalibrationError(f"model {self.name} was calibrated on another preparation; {again}")
         return found
+
+    def suited_to(self, preparation: Preparation) -> Model:
+        """The model as it judges a store of this preparation: itself, or for one of the modalities that it judges each.
+
+        Raises:
+            CalibrationError: it is not calibrated for that modality.
+        """
+        names = preparation.modalities
+        if not self.detector.judges_each or len(names) != 1 or names[0] not in self.preparation.modalities:
+            return self
+        narrow = replace(self.preparation, modalities=names)
+        calibration = replace(self.calibrated(names[0]), preparation=preparation_sha256(narrow))
+        return replace(self, preparation=narrow, calibration=calibration, single_calibrations={})
 
     @functools.cached_property
     def _state_sha256(self) -> str:

@@ -8,11 +8,14 @@ import pytest
 
 from sanum.core.errors import CalibrationError, CohortError
 from sanum.core.records import Rule
+from sanum.model import load, save
 from sanum.prepare.presets import Heads, Template, judged_as, preparation_sha256
 from sanum.prepare.store import Store
 from sanum.synthesis.tissues import HEAD_CHANNELS, TISSUES
 from sanum.training.run import Run
+from sanum.workflow.evaluate import evaluate
 from sanum.workflow.fit import calibrate, fit, make_rule
+from sanum.workflow.plant import Planting, plant_store
 from sanum.workflow.render import render_store
 from sanum.workflow.tissues import make_heads
 from tests.detectors.test_multi_contrast import TINY
@@ -75,6 +78,22 @@ def test_calibration_goes_modality_by_modality_and_tells_made_from_scanned(heads
     assert len(both.calibrated("FLAIR").scores) == 21
     with pytest.raises(CalibrationError, match="not calibrated for cases with T1w alone"):
         both.calibrated("T1w")
+
+
+def test_a_store_of_one_modality_is_evaluated_by_its_own_calibration(heads, model, tmp_path):
+    """Planted lesions in made FLAIR scans: the model is judged as a model of FLAIR."""
+    flair = render_store(heads.folder, tmp_path / "flair", "FLAIR", scans=7)
+    path = tmp_path / "model.safetensors"
+    save(calibrate(model, flair, rule=make_rule("conformal", 0.1)), path)
+    healthy = render_store(heads.folder, tmp_path / "healthy", "FLAIR", scans=1, seed=9)
+    planted = plant_store(healthy.folder, tmp_path / "planted", Planting(size=20.0), split="calibration")
+    found = evaluate(path, planted.folder, tmp_path / "evaluation", draws=20)
+    assert (found.healthy, found.lesion) == (3, 3)
+    narrow = load(path).suited_to(flair.preparation)
+    assert narrow.preparation.modalities == ("FLAIR",)
+    np.testing.assert_array_equal(narrow.calibrated().scores, load(path).calibrated("FLAIR").scores)
+    with pytest.raises(CalibrationError, match="not calibrated for cases with T2w alone"):
+        load(path).suited_to(replace(flair.preparation, modalities=("T2w",)))
 
 
 def test_a_store_of_another_preparation_can_not_calibrate(model, tmp_path):

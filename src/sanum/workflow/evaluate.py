@@ -121,7 +121,8 @@ def run_test(
     Raises:
         CohortError, CalibrationError: see `evaluate`.
     """
-    model, store = load(model_path), Store.open(prepared.absolute())
+    store = Store.open(prepared.absolute())
+    model = load(model_path).suited_to(store.preparation)
     calibration = model.calibrated()
     if preparation_sha256(model.preparation) != preparation_sha256(store.preparation):
         raise CalibrationError(f"{prepared}: prepared otherwise than {model_path} demands")

@@ -125,8 +125,8 @@ def check_guarantee(
         ConfigError: an unknown kind, or a size or severity out of range.
     """
     how = options or GuaranteeOptions()
-    model = load(model_path)
     stores = {folder: Store.open(folder) for folder in dict.fromkeys([prepared, other or prepared])}
+    model = load(model_path).suited_to(stores[prepared].preparation)
     rows = {folder: held_out(model, store) for folder, store in stores.items()}
     for folder, found in rows.items():
         _check_count(folder, len(found), how)

@@ -103,7 +103,8 @@ def inject(
         ConfigError: an unknown kind, or a size or severity out of range.
     """
     how = options or InjectOptions()
-    model, store = load(model_path), Store.open(prepared)
+    store = Store.open(prepared)
+    model = load(model_path).suited_to(store.preparation)
     calibration = model.calibrated()
     if preparation_sha256(model.preparation) != preparation_sha256(store.preparation):
         raise CalibrationError(f"{prepared}: prepared otherwise than {model_path} demands")
