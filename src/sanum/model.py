@@ -16,6 +16,7 @@ from sanum.core.config import from_dict, to_dict
 from sanum.core.errors import CalibrationError, ConfigError, ModelFileError
 from sanum.core.files import atomic_path, file_sha256
 from sanum.core.header import FORMAT, KEY, read_header
+from sanum.core.modalities import AnyOf
 from sanum.core.records import Calibration, Grouping, Rule, Summary
 from sanum.detectors.base import Detector
 from sanum.detectors.stored import STATE_PREFIX, build, describe, part, read_arrays
@@ -89,6 +90,12 @@ class Model:
             raise CalibrationError(f"model {self.name} was calibrated on another preparation; {again}")
         return found
 
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """The modalities that a case needs, or `AnyOf` them where each is judged by itself."""
+        names = self.preparation.modalities
+        return AnyOf(names) if self.detector.judges_each else names
+
     def suited_to(self, preparation: Preparation) -> Model:
         """The model as it judges a store of this preparation: itself, or for one of the modalities that it judges each.
 
@@ -146,6 +153,7 @@ def save(model: Model, path: Path) -> None:
         "format": FORMAT,
         **describe(model.detector),
         "modalities": list(model.preparation.modalities),
+        "any_of": model.detector.judges_each,
         "preparation": preparation_to_dict(model.preparation),
         "preparation_sha256": preparation_sha256(model.preparation),
         "facts": dict(model.facts),

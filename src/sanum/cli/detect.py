@@ -54,13 +54,13 @@ def run(
     A scan that can't be judged is refused with the reason; then the exit code is 3.
     """
     from sanum.cli.terminal import leave_partial, progress
-    from sanum.core.header import read_header
+    from sanum.core.header import read_header, taken_modalities
     from sanum.workflow.detect import detect_rows
     from sanum.workflow.inputs import gather, model_and_scans
 
     model, scans = model_and_scans(inputs, model)
     rows = gather(
-        scans, tuple(read_header(model)["modalities"]), modality=modality, split=split, series=series
+        scans, taken_modalities(read_header(model)), modality=modality, split=split, series=series
     )
     with progress("detecting", len(rows)) as advance:
         lines = detect_rows(

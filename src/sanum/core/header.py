@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sanum.core.errors import ModelFileError
+from sanum.core.modalities import AnyOf
 
 FORMAT = 1
 """Version of the layout; a reader refuses a newer one."""
@@ -41,3 +43,9 @@ def read_header(path: Path) -> dict[str, Any]:
         )
     checked: dict[str, Any] = header
     return checked
+
+
+def taken_modalities(header: Mapping[str, Any]) -> tuple[str, ...]:
+    """The modalities that a case needs for a model with this header, or `AnyOf` them; see `Model.takes`."""
+    names = tuple(header["modalities"])
+    return AnyOf(names) if header.get("any_of") else names

@@ -53,6 +53,10 @@ MRI_SEQUENCES = ("T1w", "T2w", "FLAIR", "PDw")
 """Sequences without contrast agent, whose tissues have levels that can be made; see `sanum.synthesis.contrasts`."""
 
 
+class AnyOf(tuple[str, ...]):
+    """Modalities any one of which makes a case; a plain tuple of them means that a case needs all."""
+
+
 def modality_of_channel(channel: str) -> str:
     """The modality that a channel shows: "CT" of "CT:brain", "T1w" of "T1w"."""
     return channel.partition(CHANNEL_MARK)[0]

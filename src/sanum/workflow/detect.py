@@ -20,9 +20,10 @@ from sanum.calibration.rules import decide
 from sanum.cohort.table import Row
 from sanum.core.errors import CalibrationError, ModelFileError, ScanError, StorageError
 from sanum.core.files import write_text
+from sanum.core.modalities import AnyOf
 from sanum.core.records import Calibration, Finding, MemberMap, Prepared, Provenance, Scan
 from sanum.dicom.write import MapKind, require_extra
-from sanum.formats import modality_of, scan_stem, split_part
+from sanum.formats import modality_of, read_scan, scan_stem, split_part
 from sanum.model import Model, load
 from sanum.prepare.presets import Preparation, Template
 from sanum.prepare.way_back import labels_to_model, reconstruction_to_native, to_native
@@ -34,6 +35,10 @@ from sanum.workflow.executor import map_cases
 from sanum.workflow.fluid import in_fluid
 from sanum.workflow.model_cache import cached_model
 from sanum.workflow.prepare import prepare_scans, read_row, reason_of
+
+
+RECOGNISED = 0.5
+"""Least share of the likeliest sequence at which a scan without a telling name is taken for it."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +166,8 @@ def usable_modalities(model: Model, row: Row) -> tuple[str, ...]:
 
 
 def _warnings(given: str, model: Model, present: tuple[str, ...]) -> tuple[str, ...]:
-    lacking = [name for name in model.preparation.modalities if name not in present]
+    needed = () if model.detector.judges_each else model.preparation.modalities
+    lacking = [name for name in needed if name not in present]
     without = (
         f"judged without {', '.join(lacking)}: the healthy scores it is compared with had all modalities, so the "
         "guarantee about false alarms does not hold"
@@ -205,7 +211,7 @@ def detect_file(
         modality: what it shows, where the file name does not tell; the model's by default.
         brain: brain mask on the same grid.
     """
-    row = file_row(path, model.preparation.modalities, modality)
+    row = file_row(path, model.takes, modality)
     return detect(model, replace(row, brain=brain))
 
 
@@ -216,6 +222,10 @@ def file_row(path: Path, modalities: tuple[str, ...], modality: str | None = Non
         ScanError: the model needs several modalities, and one file is not a case.
     """
     stem = scan_stem(path.absolute())
+    one_file = path.is_file() or split_part(path)[1] is not None
+    if isinstance(modalities, AnyOf) and one_file and path.suffix.lower() != ".zip":
+        shown = modality or modality_of(path) or recognised(path, modalities)
+        return Row(case=stem, subject=stem, scans={shown: path})
     if (
         len(modalities) > 1
         and split_part(path)[1] is None
@@ -228,6 +238,26 @@ def file_row(path: Path, modalities: tuple[str, ...], modality: str | None = Non
         )
     shown = modality or modality_of(path) or modalities[0]
     return Row(case=stem, subject=stem, scans={shown: path})
+
+
+def recognised(path: Path, modalities: tuple[str, ...]) -> str:
+    """The modality that a scan without a telling name looks like.
+
+    Raises:
+        ScanError: it can't be read, looks like none of the modalities, or like none for sure.
+    """
+    from sanum.prepare.sequence import recognise
+
+    scan = read_scan(path)
+    if scan.modality is not None:
+        return scan.modality
+    looks = recognise(scan)
+    if looks.sequence in modalities and looks.confidence >= RECOGNISED:
+        return looks.sequence
+    raise ScanError(
+        f"{path}: neither name nor header tells the sequence, and it looks like {looks.sequence} "
+        f"({looks.confidence:.0%} sure); say which of {', '.join(modalities)} it is with --modality"
+    )
 
 
 def detect_rows(
