@@ -63,6 +63,7 @@ class Model:
             "detector": self.detector.name,
             "config": to_dict(self.detector.config),
             "modalities": list(self.preparation.modalities),
+            "any_of": self.detector.judges_each,
             "preparation": preparation_to_dict(self.preparation),
             "calibration": _calibration_card(self.calibration),
             **self.facts,
@@ -94,7 +95,7 @@ class Model:
     def takes(self) -> tuple[str, ...]:
         """The modalities that a case needs, or `AnyOf` them where each is judged by itself."""
         names = self.preparation.modalities
-        return AnyOf(names) if self.detector.judges_each else names
+        return AnyOf(names) if self.detector.judges_each and len(names) > 1 else names
 
     def suited_to(self, preparation: Preparation) -> Model:
         """The model as it judges a store of this preparation: itself, or for one of the modalities that it judges each.

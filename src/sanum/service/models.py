@@ -173,7 +173,7 @@ def model_files(paths: Sequence[Path]) -> dict[str, Path]:
         raise ConfigError("no model to serve; name one or more model files")
     files: dict[str, Path] = {}
     for path in paths:
-        if "calibration" not in read_header(path):
+        if not {"calibration", "alone"} & read_header(path).keys():
             raise CalibrationError(f"{path}: not calibrated, so it can't decide; run `sanum calibrate` first")
         if path.stem in files:
             raise ConfigError(f"{path}: another model is called {path.stem!r} too; rename one file")
@@ -201,3 +201,8 @@ def choose(models: Mapping[str, ServedModel], name: str | None) -> tuple[str, Se
 def modalities(model: ServedModel) -> list[str]:
     """What the model needs of each case."""
     return list(model.card["modalities"])
+
+
+def takes_any(model: ServedModel) -> bool:
+    """Whether any one of its modalities makes a case."""
+    return bool(model.card.get("any_of"))

@@ -17,7 +17,7 @@ from sanum.service.cases import Case, CaseFilter, Submission
 from sanum.service.events import Streams, events
 from sanum.service.intake import take_in
 from sanum.service.jobs import RETRY_SECONDS, QueueFullError
-from sanum.service.models import choose, modalities
+from sanum.service.models import choose, modalities, takes_any
 from sanum.service.openapi import PLAIN, file_answer
 from sanum.service.parts import Parts
 from sanum.service.problems import RequestError
@@ -145,11 +145,12 @@ def _submit(parts: Parts, form: wire.CaseForm) -> tuple[Case, bool]:
     single = needed[0] if len(needed) == 1 else None
     taken = take_in(upload, upload.uploads(), single, parts.limits, form.series)
     missing = [modality for modality in needed if modality not in taken.files]
-    if missing:
+    if missing and not (takes_any(model) and len(missing) < len(needed)):
         raise RequestError(
             400,
             "missing-modality",
-            f"Model {name} needs {', '.join(needed)}; {', '.join(missing)} is missing.",
+            f"Model {name} needs {'any of ' if takes_any(model) else ''}{', '.join(needed)}; "
+            f"{', '.join(missing)} is missing.",
         )
     submission = Submission(
         model=name,

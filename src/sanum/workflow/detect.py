@@ -30,7 +30,14 @@ from sanum.prepare.way_back import labels_to_model, reconstruction_to_native, to
 from sanum.workflow.cohort_report import write_cohort_report
 from sanum.workflow.detection import CaseDetection as CaseDetection
 from sanum.workflow.dicom_results import add_dicom
-from sanum.workflow.disagreement import named, pair_warnings, sides, single_modality, single_modality_warning
+from sanum.workflow.disagreement import (
+    made_warning,
+    named,
+    pair_warnings,
+    sides,
+    single_modality,
+    single_modality_warning,
+)
 from sanum.workflow.executor import map_cases
 from sanum.workflow.fluid import in_fluid
 from sanum.workflow.model_cache import cached_model
@@ -69,8 +76,8 @@ def detect(
         CalibrationError: the model is not calibrated.
     """
     model.calibrated()
-    if model.detector.judges_each and len(here := _shown(model, row)) > 1:
-        return _detect_each(model, row, here, on_stage, reconstruct)
+    if isinstance(model.takes, AnyOf):
+        return _detect_any(model, row, on_stage, reconstruct)
     who = Person(row.site, row.age, row.sex)
     started = time.perf_counter()
     scan: Scan | None = None
@@ -128,22 +135,34 @@ def detect(
     )
 
 
-def _shown(model: Model, row: Row) -> tuple[str, ...]:
-    return tuple(name for name in model.preparation.modalities if name in row.scans)
-
-
-def _detect_each(
-    model: Model, row: Row, modalities: tuple[str, ...], on_stage: Callable[[str], None], reconstruct: bool
-) -> CaseDetection:
+def _detect_any(model: Model, row: Row, on_stage: Callable[[str], None], reconstruct: bool) -> CaseDetection:
+    """Judge each modality that the case has by itself, and fuse where there are several."""
     from sanum.workflow.each_modality import fuse
 
     found = {
-        name: detect(
-            model, replace(row, scans={name: row.scans[name]}), on_stage=on_stage, reconstruct=reconstruct
-        )
-        for name in modalities
+        name: _detect_one_modality(model, row, name, on_stage, reconstruct)
+        for name in model.takes
+        if name in row.scans
     }
+    if not found:
+        lacking = f"{row.case}: model {model.name} judges any of {', '.join(model.takes)}; the case has "
+        reason = lacking + (f"{', '.join(row.scans)} only" if row.scans else "no scan")
+        return refused(model, row, None, reason, time.perf_counter())
+    if len(found) == 1:
+        return next(iter(found.values()))
     return fuse(found, finding_level_alpha(model.calibrated().rule))
+
+
+def _detect_one_modality(
+    model: Model, row: Row, name: str, on_stage: Callable[[str], None], reconstruct: bool
+) -> CaseDetection:
+    started = time.perf_counter()
+    try:
+        narrow = model.suited_to(replace(model.preparation, modalities=(name,)))
+    except CalibrationError as error:
+        return refused(model, row, None, str(error), started)
+    only = replace(row, scans={name: row.scans[name]})
+    return detect(narrow, only, on_stage=on_stage, reconstruct=reconstruct)
 
 
 def usable_modalities(model: Model, row: Row) -> tuple[str, ...]:
@@ -153,11 +172,7 @@ def usable_modalities(model: Model, row: Row) -> tuple[str, ...]:
     detector judges alone.
     """
     wanted = model.preparation.modalities
-    here = _shown(model, row)
-    if model.detector.judges_each and not here:
-        raise ScanError(
-            f"{row.case}: model {model.name} judges any of {', '.join(wanted)}; the case has {', '.join(row.scans)} only"
-        )
+    here = tuple(name for name in wanted if name in row.scans)
     if single_modality(model, here):
         return here
     if not model.detector.takes_missing or wanted[0] not in row.scans:
@@ -166,13 +181,12 @@ def usable_modalities(model: Model, row: Row) -> tuple[str, ...]:
 
 
 def _warnings(given: str, model: Model, present: tuple[str, ...]) -> tuple[str, ...]:
-    needed = () if model.detector.judges_each else model.preparation.modalities
-    lacking = [name for name in needed if name not in present]
+    lacking = [name for name in model.preparation.modalities if name not in present]
     without = (
         f"judged without {', '.join(lacking)}: the healthy scores it is compared with had all modalities, so the "
         "guarantee about false alarms does not hold"
     )
-    by_itself = single_modality_warning(model, present)
+    by_itself = single_modality_warning(model, present) or made_warning(model)
     return tuple(text for text in (given, by_itself or (without if lacking else "")) if text)
 
 

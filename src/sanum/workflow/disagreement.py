@@ -47,8 +47,6 @@ def single_modality_warning(model: Model, present: tuple[str, ...]) -> str:
     only = single_modality(model, present)
     if not only:
         return ""
-    if model.detector.judges_each:
-        return _made_warning(model, only)
     missing = ", ".join(name for name in model.preparation.modalities if name != only)
     return (
         f"{missing} is missing, so {only} was judged alone, against healthy {only} alone: a weaker mode, which can't "
@@ -56,8 +54,10 @@ def single_modality_warning(model: Model, present: tuple[str, ...]) -> str:
     )
 
 
-def _made_warning(model: Model, only: str) -> str:
-    if only not in model.facts.get("calibrated_on_made", ()):
+def made_warning(model: Model) -> str:
+    """One sentence where the healthy scans that a model compares with were made, not scanned; else empty."""
+    (only, *others) = model.preparation.modalities
+    if others or only not in model.facts.get("calibrated_on_made", ()):
         return ""
     return (
         f"The healthy {only} scans behind this p-value were made, not scanned, so no false-alarm rate is guaranteed for "
