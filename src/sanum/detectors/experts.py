@@ -25,6 +25,9 @@ CASES = 12
 
 LEAST_HEIGHT = 1e-6
 
+LEAST_SCORE = 1e-4
+"""Of a healthy height; below it two scores are told apart by noise alone."""
+
 
 @dataclass(frozen=True, eq=False)
 class Experts:
@@ -66,12 +69,16 @@ class Experts:
         return cls(tuple(members), np.array(heights))
 
     def weigh(self, values: Volume, case: Prepared, share: float) -> Volume:
-        """The general score, in healthy heights, with `share` of each expert's of this sequence weighed in."""
+        """The general score, in healthy heights, with `share` of each expert's of this sequence weighed in.
+
+        A geometric mean: what only one of them sees counts for less, which keeps what either confuses in health low.
+        """
         for member, (general, own) in zip(self.members, self.heights, strict=True):
             if member.modalities == case.modalities:
                 theirs = np.nan_to_num(member.score(case).values)
-                values = (1.0 - share) * values / np.float32(general) + share * theirs / np.float32(own)
-        return values.astype(np.float32)
+                ours = np.maximum(values / general, LEAST_SCORE) ** (1.0 - share)
+                values = (ours * np.maximum(theirs / own, LEAST_SCORE) ** share).astype(np.float32)
+        return values
 
     def state(self) -> State:
         """Members and heights as arrays."""

@@ -76,7 +76,7 @@ class Config(Teaching):
     bright: tuple[str, ...] = ("FLAIR",)
     network: str = ""
     experts: tuple[str, ...] = ()
-    expert_share: float = 0.5
+    expert_share: float = 0.6
 
     def __post_init__(self) -> None:
         super().__post_init__()
