@@ -59,9 +59,7 @@ def run(
     from sanum.workflow.inputs import gather, model_and_scans
 
     model, scans = model_and_scans(inputs, model)
-    rows = gather(
-        scans, taken_modalities(read_header(model)), modality=modality, split=split, series=series
-    )
+    rows = gather(scans, taken_modalities(read_header(model)), modality=modality, split=split, series=series)
     with progress("detecting", len(rows)) as advance:
         lines = detect_rows(
             model,
