@@ -88,7 +88,7 @@ def fit_and_calibrate(
     run: Run | None = None,
     allow_labels: Sequence[str] = (),
 ) -> Model:
-    """Train, write the model file, then calibrate it where the store has calibration rows.
+    """Train, write the model file, then calibrate it where the store has scans to calibrate on.
 
     Beside `out` stands the loss curve of a detector that trains by epochs, as `<name>.loss.png`. Where several
     processes share the training, the leader alone calibrates and writes.
@@ -101,7 +101,8 @@ def fit_and_calibrate(
         return model
     save(model, out)
     _draw_losses(model, out.with_suffix(".loss.png"))
-    if any(row.split == "calibration" and row.status == "ready" for row in store.manifest()):
+    scans = judged_as(store.preparation) == store.preparation
+    if scans and any(row.split == "calibration" and row.status == "ready" for row in store.manifest()):
         model = calibrate(model, store, allow_labels=allow_labels)
         save(model, out)
     if run is not None and run.checkpoint is not None:

@@ -57,11 +57,12 @@ def slices_of(scan: Scan) -> Slices:
     places[..., 1] = (y + PIXEL_MM * _centred(SIZE[1]))[None, None, :]
     places[..., 2] = heights[:, None, None]
     looked_up = [_at(scan, places + around) for around in AROUND_MM]
-    return np.mean(looked_up, axis=0, dtype=np.float32)
+    mean: Slices = np.mean(looked_up, axis=0, dtype=np.float32)
+    return mean
 
 
 def _centred(count: int) -> NDArray[np.float64]:
-    return np.arange(count) - (count - 1) / 2
+    return np.arange(count, dtype=np.float64) - (count - 1) / 2
 
 
 def _place(voxels: Volume, grid: Grid) -> tuple[tuple[float, float], NDArray[np.float64]]:
@@ -109,7 +110,9 @@ def _of_picture(scan: Scan) -> Slices:
     index[..., 0] = (middle[0] + pixel * _centred(SIZE[0]))[:, None]
     index[..., 1] = (middle[1] + pixel * _centred(SIZE[1]))[None, :]
     around = np.array([[i, j, 0.0] for i in (-0.25, 0.25) for j in (-0.25, 0.25)]) * pixel
-    return np.mean([_interpolated(scan.voxels, index + one) for one in around], axis=0, dtype=np.float32)
+    looked_up = [_interpolated(scan.voxels, index + one) for one in around]
+    mean: Slices = np.mean(looked_up, axis=0, dtype=np.float32)
+    return mean
 
 
 def _at(scan: Scan, places: NDArray[np.float64]) -> Slices:
