@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-slow mutants lint bench docs viewer screenshots environment clean
+.PHONY: demo test test-slow test-faults mutants lint bench docs viewer screenshots environment clean
 
 environment: $(READY)
 
@@ -20,10 +20,14 @@ demo: $(READY)
 	$(BIN)/sanum demo --out demo-output
 
 test: $(READY)
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m "not slow and not faults"
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -m slow
+
+# Half an hour on an idle machine; needs PostgreSQL and the right to mount a disk.
+test-faults: $(READY)
+	$(BIN)/python -m pytest -m faults
 
 # Hours on one core; a run that was stopped goes on where it was. See docs/mutation.md.
 mutants: $(READY)
