@@ -66,8 +66,11 @@ def run(
         out=target,
         allow_labels=allow_label or [],
     )
-    for line in _statements(calibrated.calibrated()):
-        print(f"{target}: {line}")
+    for modality in calibrated.single_calibrations if calibrated.detector.judges_each else [""]:
+        for line in _statements(calibrated.calibrated(modality)):
+            print(f"{target}: {modality and modality + ': '}{line}")
+    if made := calibrated.facts.get("calibrated_on_made"):
+        print(f"{target}: calibrated on made scans of {', '.join(made)}: no rate is guaranteed for them")
 
 
 def _statements(kept: Calibration) -> list[str]:
