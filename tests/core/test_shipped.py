@@ -44,7 +44,8 @@ def test_nothing_is_written_into_the_package(folder: Path, tmp_path: Path) -> No
     shipped.refuse_to_write_beside(tmp_path / "made-up.onnx")
 
 
-def test_each_shipped_model_has_a_card_and_is_small() -> None:
-    for name, path in shipped.shipped_models().items():
-        assert path.stat().st_size < 10e6, "a shipped model stays below 10 MB"
+def test_each_shipped_model_has_a_card_and_all_are_small() -> None:
+    models = shipped.shipped_models()
+    assert sum(path.stat().st_size for path in models.values()) < 60e6, "all together stay below 60 MB"
+    for name in models:
         assert f"# {name}" in shipped.model_card(name)

@@ -22,11 +22,11 @@ EACH_MODEL = pytest.mark.parametrize("path", shipped_models().values(), ids=ship
 
 
 def judged_with_lesion(
-    path: Path, voxels: Volume, grid: Grid, centre: tuple[float, ...], folder: Path
+    path: Path, voxels: Volume, grid: Grid, centre: tuple[float, ...], folder: Path, modality: str = ""
 ) -> tuple[CaseDetection, Volume]:
     """The scan with an ellipsoid as dark as fluid, or for other sequences as bright, and its mask."""
     model = load(path)
-    modality = model.preparation.modalities[0]
+    modality = modality or model.preparation.modalities[0]
     lesion = ellipsoid(grid, centre, RADII_MM) & (voxels > 0)
     tissue = float(np.median(voxels[voxels > 0]))
     voxels = np.where(lesion, 0.5 * tissue if modality in DARK_LESIONS else 2.0 * tissue, voxels)
@@ -40,6 +40,26 @@ def test_a_large_lesion_in_the_template_is_a_significant_finding(path: Path, tmp
     voxels = template.t1 * template.brain * 1000.0
     found, lesion = judged_with_lesion(path, voxels, template.grid, (-30.0, -20.0, 30.0), tmp_path)
     assert_found(found, lesion)
+
+
+@pytest.mark.parametrize("modality", ["FLAIR", "T2w", "PDw"])
+def test_a_model_of_every_sequence_finds_it_in_each_and_says_that_no_rate_is_guaranteed(
+    modality: str, tmp_path: Path
+) -> None:
+    """The template's tissues at levels of the sequence: no real scan of it is free to ship."""
+    fluid, grey, white = {"FLAIR": (0.05, 0.6, 0.5), "T2w": (1.0, 0.55, 0.4), "PDw": (0.7, 0.7, 0.55)}[
+        modality
+    ]
+    template = icbm152()
+    share = np.stack([template.grey, template.white])
+    rest = np.clip(1.0 - share.sum(0), 0.0, 1.0)
+    voxels = 1000.0 * template.brain * (grey * share[0] + white * share[1] + fluid * rest)
+    path = shipped_models()["sanum-brain"]
+    found, lesion = judged_with_lesion(
+        path, voxels.astype(np.float32), template.grid, (-30.0, -20.0, 30.0), tmp_path, modality
+    )
+    assert_found(found, lesion)
+    assert any("were made, not scanned" in warning for warning in found.warnings)
 
 
 @EACH_MODEL

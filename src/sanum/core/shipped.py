@@ -10,7 +10,7 @@ from sanum.core.errors import ConfigError, ModelFileError
 FOLDER = Path(__file__).parents[1] / "shipped"
 """One model file each, and beside it its card as Markdown."""
 
-DEFAULT_MODEL = "sanum-t1-restore"
+DEFAULT_MODEL = "sanum-brain"
 """The shipped model that judges where none is named."""
 
 
