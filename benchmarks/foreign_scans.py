@@ -22,7 +22,7 @@ from sanum.core.shipped import find_model
 from sanum.core.units import Volume
 from sanum.detectors.base import Detector
 from sanum.detectors.intensity import Config, Intensity
-from sanum.detectors.restore import sign_weight
+from sanum.detectors.sign import sign_weight
 from sanum.evaluation.metrics import average_precision
 from sanum.evaluation.pixels import PixelCounts, average_precisions, choose_edges, count_pixels
 from sanum.evaluation.resample import case_weights, interval, weighted_mean

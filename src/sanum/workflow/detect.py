@@ -43,7 +43,7 @@ from sanum.workflow.fluid import in_fluid
 from sanum.workflow.model_cache import cached_model
 from sanum.workflow.prepare import prepare_scans, read_row, reason_of
 
-RECOGNISED = 0.5
+RECOGNISED = 0.9
 """Least share of the likeliest sequence at which a scan without a telling name is taken for it."""
 
 
