@@ -36,7 +36,18 @@ def marked(source: Path, modality: str) -> Detection:
     values[: scan.grid.shape[0] // 8] = np.nan
     peak = tuple(int(v) for v in np.argwhere(inside)[inside.sum() // 2])
     mm = tuple(float(v) for v in scan.grid.to_world(np.array(peak)))
-    finding = Finding(1, float(inside.sum() * scan.grid.voxel_ml), "ml", 1.0, 1.0, mm, peak, 1.0, 0.02, True)
+    finding = Finding(
+        1,
+        float(inside.sum() * scan.grid.voxel_ml),
+        "ml",
+        1.0,
+        1.0,
+        mm,
+        peak,
+        score=1.0,
+        p_value=0.02,
+        significant=True,
+    )
     return Detection(
         "case", "abnormal", provenance(scan), score=1.0, threshold=0.5, p_value=0.05,
         rule=Rule("conformal", 0.05), findings=(finding,),

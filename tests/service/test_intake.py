@@ -337,8 +337,8 @@ def test_what_is_judged_at_once_is_smaller_than_what_waits_for_a_worker(tmp_path
 
 def test_a_series_is_measured_before_it_is_decoded(tmp_path, monkeypatch):
     client = make(tmp_path, voxels=1000).client()
-    series = archive({str(number): dicom_slice(number, 64) for number in range(4)})
-    check_problem(client.post("/v1/cases", data=form(series)), 413, "64 x 64 x 4 voxels are more than")
+    series = archive({str(number): dicom_slice(number, 64) for number in range(8)})
+    check_problem(client.post("/v1/cases", data=form(series)), 413, "64 x 64 x 8 voxels are more than")
     monkeypatch.setattr(intake, "MOST_HEADERS", 3)
     check_problem(
         client.post("/v1/predict", data=form(series)),
