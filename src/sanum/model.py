@@ -118,9 +118,9 @@ class Model:
     def with_rule(self, rule: Rule) -> Model:
         """The same model deciding by another rule or level; nothing is trained again."""
         by_modality = {name: replace(each, rule=rule) for name, each in self.single_calibrations.items()}
-        return replace(
-            self, calibration=replace(self.calibrated(), rule=rule), single_calibrations=by_modality
-        )
+        present = self.calibrated()
+        joint = None if self.calibration is None else replace(present, rule=rule)
+        return replace(self, calibration=joint, single_calibrations=by_modality)
 
 
 def _calibration_card(calibration: Calibration | None) -> dict[str, Any] | None:

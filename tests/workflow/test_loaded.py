@@ -129,7 +129,8 @@ def test_the_module_judges_by_a_model_in_any_form(model, model_path, ill, by_pat
 
 def test_no_name_means_the_model_that_comes_with_sanum():
     assert sanum.load().model.name == DEFAULT_MODEL
-    assert re.match(rf"<{DEFAULT_MODEL}: \w+ for T1w, calibrated on \d+ healthy subjects", repr(sanum.load()))
+    told = rf"<{DEFAULT_MODEL}: [\w-]+ for T1w, T2w, FLAIR, PDw, calibrated on \d+ healthy subjects"
+    assert re.match(told, repr(sanum.load()))
 
 
 def test_public_names_are_no_modules():

@@ -14,7 +14,7 @@ from sanum.prepare.store import Store
 from sanum.synthesis.tissues import HEAD_CHANNELS, TISSUES
 from sanum.training.run import Run
 from sanum.workflow.evaluate import evaluate
-from sanum.workflow.fit import calibrate, fit, make_rule
+from sanum.workflow.fit import calibrate, fit, make_rule, recalibrate
 from sanum.workflow.plant import Planting, plant_store
 from sanum.workflow.render import render_store
 from sanum.workflow.tissues import make_heads
@@ -78,6 +78,11 @@ def test_calibration_goes_modality_by_modality_and_tells_made_from_scanned(heads
     assert len(both.calibrated("FLAIR").scores) == 21
     with pytest.raises(CalibrationError, match="not calibrated for cases with T1w alone"):
         both.calibrated("T1w")
+    path = tmp_path / "model.safetensors"
+    save(both, path)
+    again = recalibrate(path, None, level=0.2, out=path)
+    assert again.calibration is None
+    assert {one.rule for one in again.single_calibrations.values()} == {Rule("conformal", 0.2)}
 
 
 def test_a_store_of_one_modality_is_evaluated_by_its_own_calibration(heads, model, tmp_path):

@@ -171,7 +171,8 @@ def recalibrate(
         CalibrationError: the rule asks more than the healthy scores support.
     """
     model = load(path, to_calibrate=prepared is not None)
-    present = Rule() if model.calibration is None else model.calibration.rule
+    kept = model.calibration or next(iter(model.single_calibrations.values()), None)
+    present = Rule() if kept is None else kept.rule
     wanted = present if rule is None and level is None else make_rule(rule or present.name, level)
     if prepared is not None:
         model = calibrate(

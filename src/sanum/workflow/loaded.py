@@ -41,7 +41,8 @@ class LoadedModel:
 
     def __repr__(self) -> str:
         takes = ", ".join(self.model.preparation.modalities)
-        kept = self.model.calibration
+        singles = self.model.single_calibrations
+        kept = self.model.calibration or next(iter(singles.values()), None)
         if kept is None:
             return f"<{self.model.name}: {self.model.detector.name} for {takes}, not calibrated>"
         return (
