@@ -154,11 +154,11 @@ def test_an_unforeseen_failure_of_one_case_stops_nobody(small, tmp_path, monkeyp
 def test_ctrl_c_leaves_a_valid_store_that_the_next_run_goes_on_with(cohort_path, tmp_path):
     """As a terminal does it: the signal goes to the command and to all its workers.
 
-    Every scan comes six times, so that the run lasts until the signal comes, even on a busy machine.
+    Every scan comes twelve times, so that the run lasts until the signal comes, even on a busy machine.
     """
     folder, many = tmp_path / "prepared", tmp_path / "many.tsv"
     header, *rows = cohort_path.read_text().splitlines()
-    rows = [f"{copy}-{row}" for row in rows for copy in range(6)]
+    rows = [f"{copy}-{row}" for row in rows for copy in range(12)]
     text = "\n".join([header, *rows]) + "\n"
     many.write_text(re.sub(r"(?<=\t)(c\d\d_)", rf"{cohort_path.parent}/\1", text))
     command = [
@@ -177,18 +177,18 @@ def test_ctrl_c_leaves_a_valid_store_that_the_next_run_goes_on_with(cohort_path,
     while not list(folder.glob("cases/*/case.json")) and time.monotonic() < deadline:
         time.sleep(0.01)
     os.killpg(run.pid, signal.SIGINT)
-    _, said = run.communicate(timeout=120)
+    _, said = run.communicate(timeout=240)
     assert run.returncode == 130
     assert "stopped; what was finished is kept" in said
     assert "Traceback" not in said
     store = Store.open(folder)
     finished = [row.case for row in store.manifest()]
-    assert 1 <= len(finished) < 72
+    assert 1 <= len(finished) < 144
     assert not list(folder.glob("cases/.partial*"))
     assert all(store.load(case).mask.any() for case in finished)
     again = statuses(many, folder, workers=1)
     assert sorted(case for case, status in again.items() if status == "kept") == sorted(finished)
-    assert len(again) == 72
+    assert len(again) == 144
 
 
 @pytest.fixture
