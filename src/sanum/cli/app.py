@@ -10,6 +10,7 @@ import typer
 from sanum import __version__
 from sanum.cli import (
     benchmark,
+    bids,
     calibrate,
     check,
     cohort,
@@ -61,6 +62,7 @@ for verb in (
     train,
     calibrate,
     detect,
+    bids,
     plant,
     evaluate,
     pairs,
