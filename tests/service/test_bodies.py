@@ -93,6 +93,11 @@ def test_chunks_that_are_not_http_are_told_so(live, chunk):
     assert said.startswith(b"HTTP/1.1 400"), said[:300]
 
 
+def test_a_transfer_coding_that_nobody_knows_is_the_fault_of_the_client(live):
+    said = say(live, HEAD + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n")
+    assert said.startswith(b"HTTP/1.1 400"), said[:300]
+
+
 @pytest.mark.parametrize(
     "head",
     [b"GET /readyz HTTP/1.1\r\n\r\n", b"GET /readyz HTTP/1.0\r\n\r\n", b"GET / HTTP/1.1\r\nHost:\r\n\r\n"],

@@ -53,7 +53,7 @@ def test_there_are_enough_of_them_and_none_twice(tmp_path):
     assert len(set(asked)) == len(asked) >= LEAST_PROBES
 
 
-@pytest.mark.faults
+@pytest.mark.slow
 @pytest.mark.timeout(3000)
 def test_hostile_files_and_requests_harm_nothing(model_path, tmp_path):
     service = Live(model_path, tmp_path / "data", "--servers", "1")

@@ -213,13 +213,28 @@ def test_cases_of_dead_workers_wait_again_and_those_of_others_do_not(bench):
         assert jobs.take(bench.engine, worker) is not None
     seen(bench, "silent", 100.0)
     jobs.heartbeat(bench.engine, "alive")
-    jobs.release(bench.engine, "released")
+    jobs.release(bench.engine, "released", excused=False)
     jobs.rescue(bench.engine, None)
     states = [cases.get(bench.engine, name).status for name in names]
     assert states == ["queued", "running", "running"], "nobody is held for dead"
     jobs.rescue(bench.engine, time.time() - 30)
     states = [cases.get(bench.engine, name).status for name in names]
     assert states == ["queued", "queued", "running"]
+
+
+def test_an_attempt_that_was_ended_from_outside_does_not_count(bench):
+    """An operator who stops the service six times must not make a case fail; its fence still counts on."""
+    name = bench.submit(b"x")
+    jobs.heartbeat(bench.engine, "a")
+    for _ in range(6):
+        jobs.take(bench.engine, "a")
+        jobs.release(bench.engine, "a", excused=True)
+        jobs.heartbeat(bench.engine, "a")
+    taken = jobs.take(bench.engine, "a")
+    assert (taken.id, taken.attempts, taken.tries) == (name, 7, 1)
+    jobs.release(bench.engine, "a", excused=False)
+    jobs.heartbeat(bench.engine, "a")
+    assert jobs.take(bench.engine, "a").tries == 2
 
 
 def test_a_worker_that_was_silent_itself_holds_nobody_for_dead(bench):

@@ -209,3 +209,28 @@ def test_memory_stays_bounded_while_four_clients_upload_200_mb_each(live, tmp_pa
     print(f"the server grew by {grown:.0f} MB")
     assert len(answers) == 4
     assert grown < 60
+
+
+def test_a_taken_port_is_told_at_once_and_starts_nothing(model_path, tmp_path, monkeypatch):
+    """It was tried for 25 seconds by each process that wanted it."""
+    monkeypatch.setattr(launch, "PORT_SECONDS", 0.0)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(ConfigError, match=f"port {port}: another program listens there"):
+            serve(ServeConfig((str(model_path),), str(tmp_path), port=port))
+
+
+def test_an_address_of_another_machine_is_refused(model_path, tmp_path):
+    with pytest.raises(ConfigError, match="choose another --host or --port"):
+        launch._refuse_taken_port(ServeConfig((str(model_path),), str(tmp_path), host="192.0.2.1"))
+
+
+def test_a_port_that_becomes_free_soon_is_waited_for(model_path, tmp_path):
+    """The children of a service that was killed end a moment later."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        threading.Timer(0.7, other.close).start()
+        launch._refuse_taken_port(ServeConfig((str(model_path),), str(tmp_path), port=other.getsockname()[1]))

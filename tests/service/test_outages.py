@@ -16,7 +16,7 @@ from tests.service.conftest import Live, Postgres
 from tests.service.fakes import nifti
 from tests.service.load import Load
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(1200)]
 
 DISK_MB = 800
 """More than the 500 MB that the service wants to be free before it calls itself ready."""

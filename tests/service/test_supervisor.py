@@ -18,7 +18,7 @@ class Started:
         self.commands = commands
         self.processes: list[tuple[str, subprocess.Popen]] = []
         self.died: list[str] = []
-        self.supervisor = Supervisor(list(commands), self._start, lambda role, _: self.died.append(role))
+        self.supervisor = Supervisor(list(commands), self._start, lambda role, *_: self.died.append(role))
 
     def _start(self, role: str, name: str) -> subprocess.Popen:
         process = subprocess.Popen([sys.executable, "-c", self.commands[role]])

@@ -48,6 +48,7 @@ class Case:
         score, threshold, p_value: of the decision.
         inputs_kept: False once retention has deleted what was sent.
         worker: name of the one that is at it.
+        excused: attempts that ended through no fault of the case, such as a worker stopped by its operator.
     """
 
     id: str
@@ -71,6 +72,12 @@ class Case:
     p_value: float | None
     inputs_kept: bool
     worker: str | None = None
+    excused: int | None = None
+
+    @property
+    def tries(self) -> int:
+        """Attempts that count."""
+        return self.attempts - (self.excused or 0)
 
     @property
     def ended(self) -> bool:

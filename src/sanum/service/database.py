@@ -53,6 +53,7 @@ cases = sa.Table(
     sa.Column("p_value", sa.Float),
     sa.Column("inputs_kept", sa.Boolean, nullable=False, default=True),
     sa.Column("worker", sa.String(64)),
+    sa.Column("excused", sa.Integer),
     sa.UniqueConstraint("submitter", "idempotency_key"),
     sa.Index("cases_by_age", "created", "id"),
     sa.Index("cases_by_status", "status"),

@@ -22,7 +22,7 @@ FAULT_SECONDS = 2.0
 """How long a stream waits for a database that does not answer, before it asks again."""
 
 STREAMS = 16
-"""At once in one web process, half of its threads: the other half stays for everything else."""
+"""At once in one web process, a quarter of its threads; see `sanum.service.web_server.THREADS`."""
 
 
 class Streams:

@@ -99,9 +99,21 @@ def heartbeat(engine: Engine, worker: str) -> None:
             connection.execute(workers.insert().values(id=worker, seen=now))
 
 
-def release(engine: Engine, worker: str) -> None:
-    """Strike a worker that has ended off the table; its case need not wait until it is missed."""
+def release(engine: Engine, worker: str, *, excused: bool) -> None:
+    """Strike a worker that has ended off the table; its case need not wait until it is missed.
+
+    Args:
+        engine: the service's database.
+        worker: its name.
+        excused: it was ended from outside, so the attempt at its case does not count.
+    """
     with engine.begin() as connection:
+        if excused:
+            connection.execute(
+                table.update()
+                .where(table.c.status == "running", table.c.worker == worker)
+                .values(excused=sa.func.coalesce(table.c.excused, 0) + 1)
+            )
         connection.execute(workers.delete().where(workers.c.id == worker))
         _requeue(connection)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import errno
 import os
 import shutil
 import socket
@@ -22,11 +22,10 @@ from sqlalchemy.engine import Engine
 
 from sanum.core.config import from_dict, to_dict
 from sanum.core.errors import ConfigError, ModelFileError, SanumError
-from sanum.service import jobs
 from sanum.service.access import LOOPBACK
+from sanum.service.burial import Burial
 from sanum.service.case_judge import Judge
 from sanum.service.database import database_engine, default_url, open_database
-from sanum.service.faults import cause_of
 from sanum.service.limits import Limits
 from sanum.service.metrics import SHARED
 from sanum.service.models import FileModel, model_files
@@ -36,12 +35,13 @@ from sanum.service.tokens import any_token
 from sanum.service.worker import Worker, WorkerSettings
 from sanum.workflow.executor import default_workers
 
-_LOG = logging.getLogger("sanum.service")
-
 PRIVATE = 0o077
 """The umask: what the service writes may name a patient."""
 
 READY_POLL_SECONDS = 0.5
+
+PORT_SECONDS = 2.0
+"""How long a taken port may stay so."""
 
 READY_SECONDS = 600.0
 """No longer does the start wait for the service to be ready, in order to tell so."""
@@ -120,11 +120,12 @@ def serve(config: ServeConfig) -> None:
 
     Raises:
         ModelFileError, CalibrationError: a model can't be served.
-        ConfigError: an address beyond this machine while no token exists, or a setting out of range.
+        ConfigError: an address beyond this machine while no token exists, a taken port, or a setting out of range.
         StorageError: the database or the data folder can't be used.
     """
     models = _models(config)
     engine = config.open()
+    _refuse_taken_port(config)
     _announce(config, models)
     shared = Path(config.data).resolve() / f"metrics-{socket.gethostname()}"
     shutil.rmtree(shared, ignore_errors=True)
@@ -134,7 +135,7 @@ def serve(config: ServeConfig) -> None:
     supervisor = Supervisor(
         roles,
         lambda role, name: subprocess.Popen(_command(role, name, config), env=_environment(role, config)),
-        lambda role, name: _release(engine, role, name),
+        Burial(engine),
     )
     check = _ModelCheck(config, supervisor.stopping)
     check.start()
@@ -142,12 +143,34 @@ def serve(config: ServeConfig) -> None:
     check.raise_failure()
 
 
+def _refuse_taken_port(config: ServeConfig) -> None:
+    """Say so at once where another program listens. The children of a killed service end within a second."""
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    deadline = time.monotonic() + PORT_SECONDS
+    while True:
+        try:
+            with socket.socket(family) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind((config.host, config.port))
+            return
+        except OSError as error:
+            place = f"host {config.host}, port {config.port}"
+            if error.errno != errno.EADDRINUSE:
+                raise ConfigError(f"{place}: {error.strerror}; choose another --host or --port") from error
+            if time.monotonic() > deadline:
+                raise ConfigError(
+                    f"{place}: another program listens there; end it or choose another --port"
+                ) from error
+        time.sleep(READY_POLL_SECONDS)
+
+
 def _announce(config: ServeConfig, models: Mapping[str, Path]) -> None:
     """Tell where the service will be, at once, and when it is there: loading takes seconds."""
     host = f"[{config.host}]" if ":" in config.host else config.host
     address = f"http://{host}:{config.port}"
     began = time.monotonic()
-    shares = f"{config.server_processes} web processes and {config.workers} workers"
+    servers, workers = config.server_processes, config.workers
+    shares = f"{servers} web process{'es'[: 2 * (servers != 1)]} and {workers} worker{'s'[: workers != 1]}"
     print(f"{address} answers soon: {shares} load {', '.join(models)}", flush=True)
 
     def wait() -> None:
@@ -167,15 +190,6 @@ def _answers(address: str) -> bool:
             return int(response.status) == 200
     except OSError:
         return False
-
-
-def _release(engine: Engine, role: str, name: str) -> None:
-    """Give back what a dead worker held; where the database is away, others miss the worker later."""
-    if role == "worker":
-        try:
-            jobs.release(engine, name)
-        except Exception as error:
-            _LOG.warning("the death of a worker can't be noted: %s", cause_of(error))
 
 
 def work(config: ServeConfig) -> None:

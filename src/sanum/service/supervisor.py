@@ -48,14 +48,15 @@ class Supervisor:
     Args:
         roles: one entry a process.
         start: starts a process of a role, under a name of its own.
-        on_death: told role and name of each that died, in a thread of its own: it may take long.
+        on_death: told role and name of each that died and its exit status (negative: the signal that ended it), in a
+            thread of its own: it may take long.
     """
 
     def __init__(
         self,
         roles: Sequence[str],
         start: Callable[[str, str], subprocess.Popen[bytes]],
-        on_death: Callable[[str, str], None],
+        on_death: Callable[[str, str, int], None],
     ) -> None:
         self._places = [_Place(role) for role in roles]
         self._start = start
@@ -78,11 +79,11 @@ class Supervisor:
     def _look_after(self, place: _Place, now: float) -> None:
         if place.process is not None and place.process.poll() is not None:
             pause = place.pause(now)
-            _LOG.warning(
-                "%s ended (%d); starting another in %.0f s", place.role, place.process.returncode, pause
-            )
+            status = place.process.returncode
+            _LOG.warning("%s ended (%d); starting another in %.0f s", place.role, status, pause)
             place.process, place.due = None, now + pause
-            threading.Thread(target=self._on_death, args=(place.role, place.name), daemon=True).start()
+            told = (place.role, place.name, status)
+            threading.Thread(target=self._on_death, args=told, daemon=True).start()
         if place.process is None and now >= place.due:
             place.name, place.started = uuid.uuid4().hex, now
             try:

@@ -8,6 +8,7 @@ import socket
 import threading
 from typing import Any
 
+from gunicorn.http.errors import InvalidHeader, UnsupportedTransferCoding
 from gunicorn.workers.gthread import ThreadWorker
 
 from sanum.service.deadlines import CONNECTION_DEADLINES
@@ -73,6 +74,12 @@ class DeadlineWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
         """Answer a request whose head has come."""
         self._begun(conn)
         return super().handle_request(req, conn)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Answer a request that could not be read; a transfer coding that nobody knows is the client's fault (400), where
+        gunicorn says 501."""
+        told = InvalidHeader("Transfer-Encoding") if isinstance(exc, UnsupportedTransferCoding) else exc
+        super().handle_error(req, client, addr, told)
 
     def _begun(self, conn: Any) -> None:
         CONNECTION_DEADLINES.end(conn.sock)

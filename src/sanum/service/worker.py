@@ -44,7 +44,7 @@ class WorkerSettings:
     """How a worker works.
 
     Attributes:
-        tries: attempts at one case before it fails for good.
+        tries: attempts at one case before it fails for good; those that a stop or a kill ended do not count.
         case_seconds: a case that takes longer fails, and the worker is replaced: native code can't be interrupted.
         silent_seconds: a worker that is not heard of for so long is taken for dead.
         poll_seconds: how often the queue is asked.
@@ -145,7 +145,7 @@ class Worker:
         """Try until the case has ended, the tries are used up, or it is another's."""
         held: Case | None = case
         while held is not None:
-            if held.attempts > self._settings.tries:
+            if held.tries > self._settings.tries:
                 self._give_up(held)
                 return
             self._busy = (held, time.monotonic())
@@ -170,7 +170,7 @@ class Worker:
 
     def _give_up(self, case: Case) -> None:
         died = "each time the worker ended before it could say why"
-        error = f"gave up after {case.attempts - 1} tries; {case.error or died}"
+        error = f"gave up after {case.tries - 1} tries; {case.error or died}"
         if self._persist(lambda: cases.end(self._engine, case, "failed", error=error)):
             self._audit.write("service", "case.fail", case.id, attempt=case.attempts)
 
@@ -192,7 +192,7 @@ class Worker:
         """Finish the present case if it is soon done; an unfinished one is given back at once."""
         judging.join(STOP_SECONDS if self._busy is not None else 0.0)
         try:
-            jobs.release(self._engine, self._name)
+            jobs.release(self._engine, self._name, excused=True)
         except Exception as error:  # it is missed later
             _LOG.warning("worker: can't say good-bye: %s", cause_of(error))
         os._exit(0)  # a thread that is still judging must not hold the process
