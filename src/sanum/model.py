@@ -197,6 +197,7 @@ def load(path: Path, *, to_calibrate: bool = False) -> Model:
         to_calibrate: the calibration will be made anew, so that one which can't decide does no harm.
 
     Raises:
+        ConfigError: the environment variable SANUM_DEVICE names a device that is not there.
         ModelFileError: missing, damaged, of another program or a newer format, or altered; or its calibration holds an
             infinity, against which nothing could ever be significant.
     """
@@ -207,7 +208,7 @@ def load(path: Path, *, to_calibrate: bool = False) -> Model:
     except (KeyError, TypeError, ConfigError) as error:
         raise ModelFileError(f"{path}: the model's settings are not understood ({error})") from error
     described = {**header, "channels": preparation.channels}
-    detector = build(described, part(arrays, STATE_PREFIX), str(path))
+    detector = build(described, part(arrays, STATE_PREFIX), str(path)).to()
     kept = header.get("calibration")
     calibration = None if kept is None else _read_calibration(kept, part(arrays, _CALIBRATION), path)
     by_modality = {

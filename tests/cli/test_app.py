@@ -52,6 +52,7 @@ def test_help_answers_at_once():
         (["check", "nowhere"], "nowhere"),
         (["inspect", "nowhere.nii.gz"], "no such file"),
         (["cohort", "nowhere"], "nowhere"),
+        (["detect", "scan.nii.gz", "--device", "cuda:99"], "device 'cuda:99': this machine has"),
     ],
 )
 def test_errors_are_one_line_with_exit_code_2(arguments, message, tmp_path, monkeypatch):

@@ -5,10 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch.overrides import TorchFunctionMode
 
 from sanum.core.config import from_dict
 from sanum.core.errors import ConfigError, ModelFileError, NotFittedError, ScanError, TrainingError
 from sanum.detectors import DETECTORS, detector_class
+from sanum.training.device import ENTRIES
 from sanum.training.run import Run
 from tests.phantoms import prepared_case
 
@@ -133,6 +136,51 @@ def lesion():
 
 def test_the_list_and_the_class_agree_on_the_name(name):
     assert detector_class(family(name)).name == family(name)
+
+
+class Reaching(TorchFunctionMode):
+    """Fails where weights are used outside the entries that `Detector.to` takes to another device."""
+
+    def __init__(self, networks):
+        super().__init__()
+        self.weights = {id(one) for net in networks for one in (*net.parameters(), *net.buffers())}
+        self.depth = 0
+
+    def entry(self, method):
+        def called(*inputs):
+            self.depth += 1
+            try:
+                return method(*inputs)
+            finally:
+                self.depth -= 1
+
+        return called
+
+    def __torch_function__(self, function, types, inputs=(), named=None):
+        used = {id(one) for one in (*inputs, *(named or {}).values())}
+        harmless = self.depth or function.__name__ in ("__get__", "detach")  # a shape, the state
+        assert harmless or not used & self.weights, f"{function} reaches into a network"
+        return function(*inputs, **(named or {}))
+
+
+def test_scoring_uses_weights_only_where_another_device_can_take_over(fitted, lesion, monkeypatch):
+    networks = fitted.networks
+    watch = Reaching(networks)
+    for module in {part for net in networks for part in (net, *net.children())}:
+        for name in ENTRIES:
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, watch.entry(getattr(module, name)), raising=False)
+    with watch:
+        fitted.score(lesion)
+        fitted.restored(lesion)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device is here")
+def test_a_graphics_card_gives_the_same_scores(name, fitted, lesion):
+    here = fitted.score(lesion).values
+    there = make(name).load_state(fitted.state()).to("cuda")
+    assert there.state_sha256() == fitted.state_sha256()
+    assert np.nanmax(np.abs(there.score(lesion).values - here)) <= 1e-3 * np.nanstd(here)
 
 
 def test_before_fit_neither_scores_nor_state_can_be_had(name, lesion):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import sanum
-from sanum.core.errors import ModelFileError, ScanError
+from sanum.core.errors import ConfigError, ModelFileError, ScanError
 from sanum.core.shipped import DEFAULT_MODEL
 from tests.phantoms import RAS_2MM
 
@@ -143,3 +143,18 @@ def test_public_names_are_no_modules():
 
 def test_an_uncalibrated_model_says_so(model):
     assert "not calibrated" in repr(sanum.LoadedModel(replace(model.model, calibration=None)))
+
+
+def test_a_device_is_taken_by_name_and_one_that_is_not_there_is_refused(model, ill, by_path, monkeypatch):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    for device in ("cpu", "auto"):
+        assert model.detect(ill, device=device).score == by_path.score
+    with pytest.raises(ConfigError, match="device 'cuda': this machine has 0 CUDA devices; use auto or cpu"):
+        model.detect(ill, device="cuda")
+
+
+@pytest.mark.slow
+def test_worker_processes_take_the_device(model, ill, by_path):
+    assert [one.score for one in model.detect([ill, ill], workers=2, device="cpu")] == [by_path.score] * 2
+    found = model.detect([ill, ill], workers=2, device="auto")
+    assert [one.score for one in found] == [pytest.approx(by_path.score, rel=1e-3)] * 2

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from sanum.cli.arguments import Device
+
 
 def run(
     plans: Annotated[
@@ -14,8 +16,10 @@ def run(
     ],
     out: Annotated[Path, typer.Option(help="Folder for models, records and tables.")] = Path("benchmark"),
     workers: Annotated[int, typer.Option(help="Runs at a time.")] = 1,
+    device: Device = "cpu",
 ) -> None:
     """Run every detector on every test set with every seed; what has a record already is not run again."""
+    del device  # told to the models by its callback
     from sanum.cli.terminal import leave_partial
     from sanum.workflow.benchmark import failed, run_benchmark
 

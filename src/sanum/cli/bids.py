@@ -8,6 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from sanum.cli.arguments import Device
 from sanum.core.shipped import DEFAULT_MODEL, find_model
 
 
@@ -34,11 +35,13 @@ def run(
         Path, typer.Option(help="Model file, or the name of one that comes with sanum.", callback=find_model)
     ] = Path(DEFAULT_MODEL),
     workers: Annotated[Optional[int], typer.Option(help="Processes, one a core by default.")] = None,
+    device: Device = "cpu",
 ) -> None:
     """Judge a BIDS data set and leave BIDS derivatives: maps, sidecars with provenance, and a group page.
 
     A scan that can't be judged is refused with the reason; then the exit code is 3.
     """
+    del device  # told to the models by its callback
     from sanum.cli.terminal import leave_partial, progress
     from sanum.workflow.bids_app import judge_participants, report_group
 

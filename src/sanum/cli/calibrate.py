@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sanum.cli.arguments import ModelFile
+from sanum.cli.arguments import Device, ModelFile
 
 if TYPE_CHECKING:
     from sanum.core.records import Calibration
@@ -46,8 +46,10 @@ def run(
     allow_label: Annotated[
         list[str] | None, typer.Option(help="Label besides healthy that may calibrate; repeat it.")
     ] = None,
+    device: Device = "cpu",
 ) -> None:
     """Calibrate on held-out healthy subjects, or change the rule or level without any data."""
+    del device  # told to the models by its callback
     from sanum.core.config import from_dict
     from sanum.core.records import Summary
     from sanum.core.shipped import refuse_to_write_beside

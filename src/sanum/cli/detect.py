@@ -7,6 +7,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
+from sanum.cli.arguments import Device
 from sanum.core.shipped import DEFAULT_MODEL
 
 
@@ -48,11 +49,13 @@ def run(
             "--fractional-map", help="In DICOM the map as a fractional segmentation, for older viewers."
         ),
     ] = False,
+    device: Device = "cpu",
 ) -> None:
     """Judge each scan: decision, map in the scan's own space, overlays and a report.
 
     A scan that can't be judged is refused with the reason; then the exit code is 3.
     """
+    del device  # told to the models by its callback
     from sanum.cli.terminal import leave_partial, progress
     from sanum.core.header import read_header, taken_modalities
     from sanum.workflow.detect import detect_rows

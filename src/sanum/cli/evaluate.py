@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sanum.cli.arguments import ModelFile
+from sanum.cli.arguments import Device, ModelFile
 
 
 def run(
@@ -36,8 +36,10 @@ def run(
     cluster: Annotated[
         str | None, typer.Option(help="Dask scheduler tcp://host:port, or slurm; docs/large_cohorts.md.")
     ] = None,
+    device: Device = "cpu",
 ) -> None:
     """Score the test split of a store: decisions by healthy scans alone first, best-possible figures last."""
+    del device  # told to the models by its callback
     from sanum.workflow.compare import compare
     from sanum.workflow.evaluate import EvaluateOptions, evaluate
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sanum.cli.arguments import ModelFile
+from sanum.cli.arguments import Device, ModelFile
 
 
 def run(
@@ -35,8 +35,10 @@ def run(
     severity: Annotated[float, typer.Option(help="Above 0 (hardly visible) up to 1 (glaring).")] = 0.7,
     seed: Annotated[int, typer.Option(help="Seed of re-splits, shapes and places.")] = 0,
     workers: Annotated[int | None, typer.Option(help="Processes that score; one a core by default.")] = None,
+    device: Device = "cpu",
 ) -> None:
     """Test the guarantee: false alarms over re-splits of held-out healthy scans, sensitivity beside them."""
+    del device  # told to the models by its callback
     from dataclasses import replace
 
     from sanum.cli.terminal import progress

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sanum.cli.arguments import ModelFiles
+from sanum.cli.arguments import Device, ModelFiles
 
 Data = Annotated[Path, typer.Option(help="Folder for cases, uploads, audit log and the embedded database.")]
 Database = Annotated[
@@ -42,8 +42,10 @@ def run(
     max_upload_mb: Annotated[float, typer.Option(help="Largest request in MB.")] = 512.0,
     max_queue: Annotated[int, typer.Option(help="Most cases that wait or run; more are answered 429.")] = 200,
     max_requests_per_minute: Annotated[float, typer.Option(help="Of each token.")] = 1200.0,
+    device: Device = "cpu",
 ) -> None:
     """Serve the viewer at /, the API under /v1, and its documentation at /docs."""
+    del device  # told to the models by its callback
     from sanum.service.launch import ServeConfig, serve
     from sanum.service.limits import Limits
     from sanum.service.retention import Retention

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sanum.cli.arguments import ModelFiles
+from sanum.cli.arguments import Device, ModelFiles
 from sanum.cli.serve import DATA, CaseSeconds, Data, Database, KeepCases, KeepInputs
 
 
@@ -13,8 +13,10 @@ def run(
     case_seconds: CaseSeconds = 900.0,
     keep_inputs_hours: KeepInputs = 24.0,
     keep_cases_days: KeepCases = 30.0,
+    device: Device = "cpu",
 ) -> None:
     """Judge cases of a service until stopped; its database and data folder must be reachable from here."""
+    del device  # told to the models by its callback
     from sanum.service.launch import ServeConfig, work
     from sanum.service.retention import Retention
 

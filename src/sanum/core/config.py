@@ -21,6 +21,9 @@ T = TypeVar("T")
 _LATER = "sanum_later"
 _FORMERLY = "sanum_formerly"
 
+SCORING_DEVICE = "SANUM_DEVICE"
+"""Environment variable that names the device on which networks score; the CPU by default."""
+
 
 def to_dict(config: Any) -> dict[str, Any]:
     """Plain JSON form of a config dataclass: every field, those at their default as well."""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
-from sanum.core.config import config_sha256
+from sanum.core.config import SCORING_DEVICE, config_sha256
 from sanum.core.errors import NotFittedError, ScanError, TrainingError
 from sanum.core.records import AnomalyMap, MemberMap, Prepared
 from sanum.core.units import Channels
+from sanum.training.device import pick_device, run_on
 from sanum.training.run import Run
 
 State = dict[str, NDArray[Any]]
@@ -109,6 +112,26 @@ class Detector(ABC):
         return digest.hexdigest()
 
     @property
+    def networks(self) -> tuple[nn.Module, ...]:
+        """Trained networks, those of members too: what `to` moves."""
+        learned = [value for name, value in vars(self).items() if name.endswith("_")]
+        return tuple(net for value in learned for net in _networks(value))
+
+    def to(self, device: str | None = None) -> Self:
+        """Score on a device from now on. The state stays to the bit; scores differ by rounding.
+
+        Args:
+            device: see `pick_device`; by default what the environment variable SANUM_DEVICE names, else the CPU.
+
+        Raises:
+            ConfigError: this machine lacks the device.
+        """
+        place = pick_device(device or os.environ.get(SCORING_DEVICE, "cpu"))
+        for net in self.networks:
+            run_on(net, place)
+        return self
+
+    @property
     def takes_missing(self) -> bool:
         """Whether it was trained to judge cases that lack some of the modalities."""
         return False
@@ -147,3 +170,17 @@ class Detector(ABC):
         """Wrap raw values (I, J, K): float32, NaN outside the mask, with the detector's identity."""
         masked = np.where(case.mask, values, np.nan).astype(np.float32)
         return AnomalyMap(case.case, masked, case.grid, self.name)
+
+
+def _networks(learned: Any) -> Iterator[nn.Module]:
+    """Networks with weights within something learned; one of another runtime has none and stays where it is."""
+    if isinstance(learned, nn.Module):
+        if next(learned.parameters(), None) is not None:
+            yield learned
+    elif isinstance(learned, Detector):
+        yield from learned.networks
+    elif isinstance(learned, tuple):
+        for one in learned:
+            yield from _networks(one)
+    elif hasattr(learned, "members"):
+        yield from _networks(learned.members)

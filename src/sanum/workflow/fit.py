@@ -60,7 +60,7 @@ def fit(
     preparation = judged_as(store.preparation)
     detector = detector_class(plan.detector)(plan.config, preparation.channels)
     cases = store.cases([row.case for row in rows])
-    detector.fit(cases, seed=seed, run=run)
+    detector.fit(cases, seed=seed, run=run).to()
     facts = {
         "recipe": recipe,
         "summary": {"rule": plan.summary.rule, "share": plan.summary.share},

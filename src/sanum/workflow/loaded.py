@@ -64,6 +64,7 @@ class LoadedModel:
         brain: Any = None,
         case: str = "",
         workers: int = 1,
+        device: str | None = None,
     ) -> Any:
         """Judge one scan, or many.
 
@@ -78,6 +79,8 @@ class LoadedModel:
             case: name of one case.
             workers: processes that judge a list, a folder or a table. A script that asks for several needs
                 `if __name__ == "__main__":`.
+            device: where networks run from now on: "cpu", "auto" (CUDA where there is one), "cuda", "cuda:1", …; where
+                they are by default, at first on the CPU. Scores differ by rounding.
 
         Returns:
             One `CaseDetection` for one case; a list of them for a list, a folder of several cases or a table, in their
@@ -87,8 +90,11 @@ class LoadedModel:
             TypeError: what was given is no scan.
             ScanError: a file does not exist.
             CalibrationError: the model is not calibrated.
+            ConfigError: the device is not there.
         """
         self.model.calibrated()
+        if device is not None:
+            self.model.detector.to(device)
         with tempfile.TemporaryDirectory(prefix="sanum-") as scratch:
             given = Handover(Path(scratch), self.model.preparation.modalities, modality)
             rows, single = given.rows(scan, affine=affine, case=case)
@@ -100,7 +106,8 @@ class LoadedModel:
                 rows = [replace(rows[0], brain=given.file(brain, affine, "brain"))]
             if single:
                 return given.told(detect_row(self.model, rows[0]))
-            return [given.told(found) for found in _detect_all(self.model, rows, workers, Path(scratch))]
+            run = _Run(self.model, workers, Path(scratch), device)
+            return [given.told(found) for found in _detect_all(run, rows)]
 
     def with_rule(self, rule: Rule) -> LoadedModel:
         """The same model deciding by another rule or level."""
@@ -139,40 +146,51 @@ def detect(scan: Any, model: PathLike | LoadedModel = DEFAULT_MODEL, **how: Any)
     return loaded.detect(scan, **how)
 
 
+@dataclass(frozen=True, eq=False)
+class _Run:
+    model: Model
+    workers: int
+    scratch: Path
+    device: str | None
+
+
 @dataclass(frozen=True)
 class _Job:
     model_path: Path
     model_sha256: str
+    device: str | None
     row: Row
 
 
-def _detect_all(model: Model, rows: Sequence[Row], workers: int, scratch: Path) -> list[CaseDetection]:
+def _detect_all(run: _Run, rows: Sequence[Row]) -> list[CaseDetection]:
     """Judge rows in this process, or in others that read the model from a file."""
     with progress("detecting", len(rows)) as advance:
         found: dict[int, CaseDetection] = {}
-        for number, one in _judged(model, rows, workers, scratch):
+        for number, one in _judged(run, rows):
             found[number] = one
             advance(one.case)
     return [found[number] for number in range(len(rows))]
 
 
-def _judged(
-    model: Model, rows: Sequence[Row], workers: int, scratch: Path
-) -> Iterator[tuple[int, CaseDetection]]:
-    if min(workers, len(rows)) <= 1:
+def _judged(run: _Run, rows: Sequence[Row]) -> Iterator[tuple[int, CaseDetection]]:
+    model = run.model
+    if min(run.workers, len(rows)) <= 1:
         for number, row in enumerate(rows):
             yield number, detect_or_refuse(model, row)
         return
-    path = scratch / f"{model.name}.safetensors"
+    path = run.scratch / f"{model.name}.safetensors"
     save(model, path)
-    jobs = [_Job(path, file_sha256(path), row) for row in rows]
+    jobs = [_Job(path, file_sha256(path), run.device, row) for row in rows]
     places = {id(job): number for number, job in enumerate(jobs)}
-    for job, one in map_cases(_detect_job, jobs, workers, lost=_lost_job):
+    for job, one in map_cases(_detect_job, jobs, run.workers, lost=_lost_job):
         yield places[id(job)], replace(one, provenance=replace(one.provenance, model_sha256=model.sha256))
 
 
 def _detect_job(job: _Job) -> CaseDetection:
-    return detect_or_refuse(cached_model(job.model_path, job.model_sha256), job.row)
+    model = cached_model(job.model_path, job.model_sha256)
+    if job.device is not None:
+        model.detector.to(job.device)
+    return detect_or_refuse(model, job.row)
 
 
 def _lost_job(job: _Job, reason: str) -> CaseDetection:
