@@ -133,6 +133,18 @@ def test_no_name_means_the_model_that_comes_with_sanum():
     assert re.match(told, repr(sanum.load()))
 
 
+def test_the_default_model_takes_one_file_of_any_sequence(ill, by_path, monkeypatch):
+    """A file, an image and an array; it needs no case of all four."""
+    asked = []
+    monkeypatch.setattr("sanum.workflow.loaded.detect_row", lambda _, row: asked.append(row) or by_path)
+    image = nib.load(ill)
+    model = sanum.load()
+    model.detect(ill)
+    model.detect(image, modality="FLAIR")
+    model.detect(image.get_fdata(), affine=image.affine, modality="T2w")
+    assert [list(row.scans) for row in asked] == [["T1w"], ["FLAIR"], ["T2w"]]
+
+
 def test_public_names_are_no_modules():
     for name in sanum.__all__:
         assert not isinstance(getattr(sanum, name), ModuleType), name

@@ -44,6 +44,26 @@ def test_calibration_on_own_scans_leaves_the_model_that_was_given(model_path, sc
         sanum.calibrate(model, scans[4:9], rule="conformel")
 
 
+def test_a_model_that_judges_each_modality_is_calibrated_for_one(scans, tmp_path, monkeypatch):
+    class PreparedError(Exception):
+        pass
+
+    def prepare(cohort, folder, preparation, **how):
+        raise PreparedError(preparation.modalities)
+
+    monkeypatch.setattr("sanum.workflow.own_data.prepare_cohort", prepare)
+    with pytest.raises(PreparedError, match="T1w"):
+        sanum.calibrate("sanum-brain", scans[:3])
+    both = [*scans[:3], tmp_path / "c01_FLAIR.nii.gz"]
+    both[-1].write_bytes(scans[1].read_bytes())
+    with pytest.raises(
+        CohortError, match="one by one, and these scans show T1w, FLAIR; name one with modality="
+    ):
+        sanum.calibrate("sanum-brain", both)
+    with pytest.raises(PreparedError, match="FLAIR"):
+        sanum.calibrate("sanum-brain", both, modality="FLAIR")
+
+
 def test_evaluation_takes_a_loaded_model(model_path, store, tmp_path):
     found = sanum.evaluate(sanum.load(model_path), store, draws=20, out=tmp_path / "out")
     assert (found.healthy, found.lesion) == (2, 2)

@@ -96,7 +96,7 @@ class LoadedModel:
         if device is not None:
             self.model.detector.to(device)
         with tempfile.TemporaryDirectory(prefix="sanum-") as scratch:
-            given = Handover(Path(scratch), self.model.preparation.modalities, modality)
+            given = Handover(Path(scratch), self.model.takes, modality)
             rows, single = given.rows(scan, affine=affine, case=case)
             if brain is not None and len(rows) > 1:
                 raise TypeError(

@@ -14,6 +14,7 @@ from sanum.cohort.discover import discover
 from sanum.cohort.splits import split_by_subject
 from sanum.cohort.table import Cohort, read_cohort
 from sanum.core.errors import CohortError
+from sanum.core.modalities import AnyOf
 from sanum.core.names import IMAGE_SUFFIXES
 from sanum.core.records import Label, Split
 from sanum.evaluation.summary import Evaluation
@@ -85,6 +86,7 @@ def calibrate(
     *,
     rule: str = "conformal",
     level: float | None = None,
+    modality: str | None = None,
     site: str | None = None,
     folder: PathLike | None = None,
     out: PathLike | None = None,
@@ -97,6 +99,8 @@ def calibrate(
         healthy: scans of healthy subjects that the model was not trained on; see `train`.
         rule: "conformal", "quantile" or "mean+3std".
         level: of the rule; for "conformal" the share of healthy scans that may be called abnormal.
+        modality: what scans show whose names do not tell; or which of several a model that judges each by itself is
+            calibrated for.
         site: take the healthy rows of this site only.
         folder: where prepared scans are kept; nothing is kept by default.
         out: model file to write.
@@ -106,14 +110,15 @@ def calibrate(
         The model with its new calibration; the one given is not changed.
 
     Raises:
-        CohortError: no healthy scan, or one that the model was trained on.
+        CohortError: no healthy scan, one that the model was trained on, or several modalities for a model that judges
+            each by itself.
         CalibrationError: too few subjects for the rule and level.
         ConfigError: unknown rule.
     """
     fitted = _loaded(model).model
     decision = fitting.make_rule(rule, level)
     shares: dict[Split, float] = {"calibration": 1.0}
-    with _store(healthy, None, fitted.preparation, folder, "healthy", workers, shares) as store:
+    with _store(healthy, modality, fitted, folder, "healthy", workers, shares) as store:
         calibrated = fitting.calibrate(fitted, store, rule=decision, site=site)
     return _kept(calibrated, out)
 
@@ -122,6 +127,7 @@ def evaluate(
     model: LoadedModel | PathLike,
     data: Data,
     *,
+    modality: str | None = None,
     out: PathLike | None = None,
     folder: PathLike | None = None,
     draws: int = 1000,
@@ -133,6 +139,7 @@ def evaluate(
     Args:
         model: loaded, a model file, or the name of a model that comes with sanum.
         data: a table with labels, and lesion masks where they are known; its split "test" where it tells splits.
+        modality: see `calibrate`.
         out: folder for `evaluation.json`, tables and figures; nothing is written by default.
         folder: where prepared scans are kept; nothing is kept by default.
         draws: bootstrap samples over subjects behind each interval.
@@ -146,7 +153,7 @@ def evaluate(
     loaded = _loaded(model)
     how = evaluation.EvaluateOptions(draws, seed, workers=workers)
     with (
-        _store(data, None, loaded.model.preparation, folder, None, workers, {"test": 1.0}) as store,
+        _store(data, modality, loaded.model, folder, None, workers, {"test": 1.0}) as store,
         tempfile.TemporaryDirectory(prefix="sanum-") as scratch,
     ):
         path = Path(scratch) / f"{loaded.model.name}.safetensors"
@@ -169,7 +176,7 @@ def _kept(model: Model, out: PathLike | None) -> LoadedModel:
 def _store(
     data: Data,
     modality: str | None,
-    preparation: Preparation | None,
+    made_for: Preparation | Model | None,
     folder: PathLike | None,
     label: Label | None,
     workers: int,
@@ -182,10 +189,10 @@ def _store(
     if isinstance(data, str | Path) and (Path(data) / "preparation.json").is_file():
         yield Store.open(Path(data))
         return
-    cohort = _split(_cohort(data, modality, preparation, label), shares)
+    cohort = _split(_cohort(data, modality, made_for, label), shares)
     with tempfile.TemporaryDirectory(prefix="sanum-") as scratch:
         target = Path(scratch) / "prepared" if folder is None else Path(folder)
-        how = preparation or _usual_preparation(cohort)
+        how = _preparation(made_for, cohort, modality)
         with progress("preparing", len(cohort)) as advance:
             rows = prepare_cohort(cohort, target, how, workers=workers, on_done=lambda one: advance(one.case))
         failed = [row for row in rows if row.status != "ready"]
@@ -201,7 +208,7 @@ def _store(
 def _cohort(
     data: Cohort | PathLike | Sequence[PathLike],
     modality: str | None,
-    preparation: Preparation | None,
+    made_for: Preparation | Model | None,
     label: Label | None,
 ) -> Cohort:
     """The cases; what no table labels is what the caller says it is."""
@@ -209,9 +216,11 @@ def _cohort(
         return data
     if isinstance(data, str | Path) and Path(data).suffix == ".tsv":
         return read_cohort(Path(data))
-    takes = preparation.modalities if preparation is not None else (modality or "T1w",)
+    takes: tuple[str, ...] = (modality or "T1w",)
+    if made_for is not None:
+        takes = made_for.takes if isinstance(made_for, Model) else made_for.modalities
     if isinstance(data, str | Path):
-        only = modality or (takes[0] if preparation is not None and len(takes) == 1 else None)
+        only = modality or (takes[0] if made_for is not None and len(takes) == 1 else None)
         return discover(Path(data), modality=only, label=label or "unknown")
     if not isinstance(data, Sequence):
         raise TypeError(
@@ -231,6 +240,23 @@ def _split(cohort: Cohort, shares: Mapping[Split, float]) -> Cohort:
         return split_by_subject(cohort, {str(split): share for split, share in shares.items()})
     only = next(iter(shares))
     return replace(cohort, rows=tuple(replace(row, split=only) for row in cohort))
+
+
+def _preparation(made_for: Preparation | Model | None, cohort: Cohort, modality: str | None) -> Preparation:
+    """As is wanted; as the model wants it, narrowed to one modality where it judges each by itself; or the usual one."""
+    if not isinstance(made_for, Model):
+        return made_for or _usual_preparation(cohort)
+    if not isinstance(made_for.takes, AnyOf):
+        return made_for.preparation
+    shown = [
+        name for name in made_for.takes if name in (cohort.modalities if modality is None else [modality])
+    ]
+    if len(shown) != 1:
+        raise CohortError(
+            f"{cohort.path}: model {made_for.name} judges {', '.join(made_for.takes)} one by one, and these scans show "
+            f"{', '.join(shown) or 'none of them'}; name one with modality="
+        )
+    return replace(made_for.preparation, modalities=(shown[0],))
 
 
 def _usual_preparation(cohort: Cohort) -> Preparation:
