@@ -185,6 +185,9 @@ def test_a_repeated_run_gives_the_same_identifiers_and_another_model_gives_other
 def test_the_report_speaks_of_the_same_finding_as_the_segmentation(tmp_path):
     source = series(tmp_path / "in", AFFINES["axial"])
     found = judged(source, tmp_path / "out")
+    told = json.loads((tmp_path / "out" / "detection.json").read_text())
+    told["findings"][0] |= {"mni_mm": [-27.0, -39.0, 21.0]}
+    write_json(tmp_path / "out" / "detection.json", told)
     add_dicom(tmp_path / "out", source, "T1w")
     segment = dcmread(tmp_path / "out" / "dicom" / "segmentation.dcm").SegmentSequence[0]
     report = dcmread(tmp_path / "out" / "dicom" / "measurements.dcm")
@@ -199,6 +202,7 @@ def test_the_report_speaks_of_the_same_finding_as_the_segmentation(tmp_path):
     finding = found.findings[0]
     assert numbers["Volume"] == pytest.approx(finding.size)
     assert numbers["Peak position towards the patient's left"] == pytest.approx(-finding.peak_mm[0])
+    assert numbers["Peak position in the MNI template, x"] == -27.0
     assert numbers["Anomaly score"] == pytest.approx(found.score)
     texts = [item.TextValue for item in items if item.ValueType == "TEXT"]
     assert any("not a medical device" in text for text in texts)

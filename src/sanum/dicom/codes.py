@@ -36,6 +36,10 @@ POSITION = tuple(
     for axis, side in (("x", "left"), ("y", "back"), ("z", "head"))
 )
 """Along the axes of the DICOM patient coordinate system, LPS."""
+MNI_POSITION = tuple(
+    CodedConcept(f"mni-{axis}", SCHEME, f"Peak position in the MNI template, {axis}") for axis in "xyz"
+)
+"""Along the axes of the template, RAS."""
 
 
 def ours(value: str, meaning: str) -> CodedConcept:

@@ -97,8 +97,11 @@ def _finding_group(
         _measured(codes.MEAN, finding.mean_score, codes.SURPRISE),
         *(_measured(name, value, codes.MILLIMETRE) for name, value in zip(codes.POSITION, lps, strict=True)),
     ]
-    if finding.p_value is not None:
-        values.append(_measured(codes.P_VALUE, finding.p_value))
+    if finding.mni_mm is not None:
+        places = zip(codes.MNI_POSITION, finding.mni_mm, strict=True)
+        values += [_measured(name, value, codes.MILLIMETRE) for name, value in places]
+    tested = ((codes.SCORE, finding.score), (codes.P_VALUE, finding.p_value))
+    values += [_measured(name, value) for name, value in tested if value is not None]
     label = f"Finding {finding.rank}{', ' + finding.region if finding.region else ''}"
     first = subject.headers[0]
     return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(

@@ -134,10 +134,10 @@ def serve(config: ServeConfig) -> None:
     roles = ("web", *["worker"] * config.workers)
     supervisor = Supervisor(
         roles,
-        lambda role, name: subprocess.Popen(_command(role, name, config), env=_environment(role, config)),
+        lambda role, name: start(role, name, config),
         Burial(engine),
     )
-    check = _ModelCheck(config, supervisor.stopping)
+    check = ModelCheck(config, supervisor.stopping)
     check.start()
     supervisor.run()
     check.raise_failure()
@@ -162,6 +162,11 @@ def _refuse_taken_port(config: ServeConfig) -> None:
                     f"{place}: another program listens there; end it or choose another --port"
                 ) from error
         time.sleep(READY_POLL_SECONDS)
+
+
+def start(role: str, name: str, config: ServeConfig) -> subprocess.Popen[bytes]:
+    """Start a process of the service under a name of its own: "web" or "worker"."""
+    return subprocess.Popen(_command(role, name, config), env=_environment(role, config))
 
 
 def _announce(config: ServeConfig, models: Mapping[str, Path]) -> None:
@@ -237,7 +242,7 @@ def _work(config: ServeConfig, name: str) -> None:
     Worker(database_engine(config.url), Path(config.data), Judge(_models(config)), settings, name).run()
 
 
-class _ModelCheck(threading.Thread):
+class ModelCheck(threading.Thread):
     """Loads every model once, in a process that ends, while the service starts: one that is damaged stops all of it,
     instead of ending each process that loads it again and again."""
 
@@ -248,6 +253,7 @@ class _ModelCheck(threading.Thread):
         self._failure = ""
 
     def run(self) -> None:
+        """Load them."""
         done = subprocess.run(self._command, stderr=subprocess.PIPE, text=True, check=False)
         if done.returncode > 0 and not self._stopping.is_set():
             self._failure = done.stderr.strip().rpartition("\n")[2]
@@ -278,7 +284,7 @@ def _models(config: ServeConfig) -> dict[str, Path]:
     return model_files([Path(path) for path in config.models])
 
 
-def _end_with_parent(check: Callable[[], int] = os.getppid) -> None:
+def end_with_parent(check: Callable[[], int] = os.getppid) -> None:
     """A process whose parent was killed ends too: its successor needs the port, and nobody would stop it."""
     parent = check()
 
@@ -293,7 +299,7 @@ def _end_with_parent(check: Callable[[], int] = os.getppid) -> None:
 def _main(role: str, name: str, settings: str) -> None:
     config = from_dict(ServeConfig, msgspec.json.decode(settings))
     os.umask(PRIVATE)
-    _end_with_parent()
+    end_with_parent()
     if role == "check":
         for path in _models(config).values():
             FileModel.load(path)

@@ -16,15 +16,21 @@ from sanum.core.names import split_part
 from sanum.core.records import Detection
 from sanum.core.source_series import SourceSeries
 from sanum.core.units import Volume
+from sanum.dicom.deidentify import Deidentifier
 from sanum.dicom.write import MapKind, Shown, write_results
 from sanum.formats import is_dicom_source, read_any_origin, read_map, read_origin
 
-FOLDER = "dicom"
+FOLDER, DEIDENTIFIED = "dicom", "dicom-deidentified"
 """Within the case's folder of results."""
 
 
 def add_dicom(
-    results: Path, source: Path, modality: str | None, map_kind: MapKind = "parametric"
+    results: Path,
+    source: Path,
+    modality: str | None,
+    map_kind: MapKind = "parametric",
+    *,
+    deidentifier: Deidentifier | None = None,
 ) -> list[Path]:
     """Write the results of a judged or refused case as DICOM, into `dicom/` within its folder.
 
@@ -33,6 +39,7 @@ def add_dicom(
         source: what was judged: a DICOM folder, archive or file; after `#` the series.
         modality: what it shows.
         map_kind: the map as floats, or as a fractional segmentation for viewers that know no parametric maps.
+        deidentifier: takes the patient's identity out, and into `dicom-deidentified/`; None keeps it.
 
     Returns:
         The files; none where the source is no DICOM.
@@ -56,7 +63,11 @@ def add_dicom(
         page_pixels(detection, overlays),
         page_pdf(detection, overlays),
     )
-    return write_results(results / FOLDER, detection, origin, shown, map_kind)
+    folder = results / FOLDER
+    if deidentifier is not None:
+        folder = results / DEIDENTIFIED
+        origin = replace(origin, headers=tuple(deidentifier.dataset(header) for header in origin.headers))
+    return write_results(folder, detection, origin, shown, map_kind)
 
 
 def saved_detection(results: Path) -> Detection:

@@ -1,0 +1,1 @@
+"""The network side of DICOM: scans arrive by themselves, results go back; needs `sanum[dicom]`."""

@@ -1,0 +1,87 @@
+"""Asking a DICOMweb service for studies: QIDO-RS says which, WADO-RS gives them, and they go the way of received ones."""
+
+from __future__ import annotations
+
+import uuid
+import warnings
+from pathlib import Path
+from typing import Any
+
+from sanum.core.errors import ScanError
+from sanum.pacs.config import Source
+from sanum.pacs.received import ReceivedStudies, StoreError
+from sanum.pacs.records import Records
+from sanum.pacs.sending import limited_session
+from sanum.service.audit import AuditLog
+
+STUDY_UID, SERIES_UID, SERIES_MODALITY, INSTANCES = "0020000D", "0020000E", "00080060", "00201209"
+MODALITIES = ("MR", "CT")
+
+
+class Puller:
+    """Asks one source.
+
+    Args:
+        source: where and what.
+        studies: where instances go.
+        records: what was pulled before.
+        audit: told of each study.
+    """
+
+    def __init__(self, source: Source, studies: ReceivedStudies, records: Records, audit: AuditLog) -> None:
+        self._source = source
+        self._studies = studies
+        self._records = records
+        self._audit = audit
+
+    def run_once(self) -> int:
+        """Pull every study that is new or has grown; how many instances were new.
+
+        Raises:
+            ScanError: the service does not answer, or not as it should.
+        """
+        from dicomweb_client.api import DICOMwebClient
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they quote values, which may be names
+            try:
+                client = DICOMwebClient(self._source.url, session=limited_session())
+                found = client.search_for_studies(search_filters=self._source.filters)
+                return sum(self._study(client, _value(study, STUDY_UID)) for study in found)
+            except StoreError:
+                raise
+            except Exception as error:  # the client raises errors of its own, of HTTP and of sockets
+                raise ScanError(
+                    f"source {self._source.name}: no proper answer ({type(error).__name__}); "
+                    "check its url and that it runs"
+                ) from error
+
+    def _study(self, client: Any, study: str) -> int:
+        series = [
+            one for one in client.search_for_series(study) if _value(one, SERIES_MODALITY) in MODALITIES
+        ]
+        count = sum(int(_value(one, INSTANCES) or 0) for one in series)
+        key = uuid.uuid5(uuid.NAMESPACE_OID, study).hex
+        if count <= self._records.pulled(self._source.name, key):
+            return 0
+        new = 0
+        for one in series:
+            for dataset in client.iter_series(study, _value(one, SERIES_UID)):
+                new += self._keep(dataset)
+        self._records.note_pulled(self._source.name, key, count)
+        self._audit.write("pacs", "study.pull", source=self._source.name, instances=new)
+        return new
+
+    def _keep(self, dataset: Any) -> bool:
+        file = Path(self._studies.incoming, f"pulled-{uuid.uuid4().hex}.dcm")
+        dataset.save_as(file, enforce_file_format=True)
+        try:
+            return self._studies.keep(file, dataset)
+        except StoreError as error:
+            self._audit.write("pacs", "instance.refuse", status=error.status)
+            return False
+
+
+def _value(item: dict[str, Any], tag: str) -> str:
+    values = item.get(tag, {}).get("Value") or [""]
+    return str(values[0])

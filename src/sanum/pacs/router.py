@@ -1,0 +1,165 @@
+"""From a complete study to a case in the service's queue, by the rules."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydicom import dcmread
+
+from sanum.core.header import read_header
+from sanum.core.shipped import find_model
+from sanum.pacs.config import PacsConfig, Rule
+from sanum.pacs.received import ReceivedStudies, Study
+from sanum.pacs.records import Records
+from sanum.service.audit import AuditLog
+from sanum.service.case_folder import CaseFolders
+from sanum.service.cases import Submission
+from sanum.service.jobs import JobQueue, QueueFullError
+
+SUBMITTER = "pacs"
+TAGS = ("Modality", "SeriesDescription", "PatientAge", "SeriesInstanceUID")
+KEEP_SECONDS = 86_400.0
+"""A study that has come and whose results were sent is kept so long, for late instances."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a listener works: its folders, its queue and its records."""
+
+    studies: ReceivedStudies
+    folders: CaseFolders
+    origins: Path
+    queue: JobQueue
+    records: Records
+    audit: AuditLog
+
+
+class Router:
+    """Routes studies.
+
+    Args:
+        config: rules and limits.
+        place: see there.
+    """
+
+    def __init__(self, config: PacsConfig, place: Place) -> None:
+        self._config = config
+        self._place = place
+        self._models = {rule.name: find_model(Path(rule.model)) for rule in config.rules}
+        place.origins.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def run_once(self) -> None:
+        """Route every study that is complete and was not yet, and forget the old ones."""
+        now = time.time()
+        for study in self._place.studies.complete(now):
+            before = self._place.records.routed(study.key)
+            if before is None or self._again(study, before, now):
+                if self._route(study):
+                    self._place.records.note_routed(study.key, study.last, now)
+            elif now - study.last > KEEP_SECONDS and not self._place.records.is_open(study.key):
+                self._place.studies.forget(study.key)
+                self._place.records.forget(study.key)
+
+    def _again(self, study: Study, before: tuple[float, float], now: float) -> bool:
+        """Whether there is something new, and no more of it is about to come or it has been coming for too long."""
+        last, routed = before
+        limits = self._config.listener
+        waited = now - study.last >= limits.quiet_seconds or now - routed >= limits.longest_seconds
+        return study.last > last and waited
+
+    def _route(self, study: Study) -> bool:
+        """Put a case into the queue for each rule that fits; False where the queue is full, so that it is tried again."""
+        told = [(file, dcmread(file, specific_tags=list(TAGS))) for file in self._place.studies.files(study)]
+        fitted = 0
+        for rule in self._config.rules:
+            files = [file for file, header in told if fits(rule, header)]
+            if not files:
+                continue
+            try:
+                self._submit(study, rule, files)
+            except QueueFullError:
+                return False
+            fitted += 1
+        self._place.audit.write("pacs", "study.route", study=study.key, instances=len(told), rules=fitted)
+        return True
+
+    def _submit(self, study: Study, rule: Rule, files: Sequence[Path]) -> None:
+        """Safe to do twice: the key names the rule and the instances, and the queue knows keys that it has."""
+        model = self._models[rule.name]
+        modalities = read_header(model)["modalities"]
+        key = _key(study.key, rule.name, *(file.name for file in files))
+        place = self._place
+        _link(files, place.origins / key)
+        incoming = place.folders.incoming / uuid.uuid4().hex
+        for modality in modalities:
+            _link(files, incoming / modality)
+        submission = Submission(
+            model=model.stem,
+            submitter=SUBMITTER,
+            files={modality: modality for modality in modalities},
+            content_sha256=key,
+            idempotency_key=key,
+        )
+        place.folders.accept(submission.id, incoming)
+        kept = False
+        try:
+            case, kept = place.queue.submit(submission)
+        finally:
+            if not kept:
+                place.folders.delete(submission.id)
+        if place.records.expect(case.id, study.key, rule.name, key, time.time()):
+            place.audit.write("pacs", "case.submit", case.id, rule=rule.name)
+
+
+def fits(rule: Rule, header: Any) -> bool:
+    """Whether an instance passes a rule's filters."""
+    if rule.modality is not None and header.get("Modality") != rule.modality:
+        return False
+    description = str(header.get("SeriesDescription") or "")
+    if rule.description is not None and not re.search(rule.description, description, re.IGNORECASE):
+        return False
+    if rule.age is None:
+        return True
+    age = _years(str(header.get("PatientAge") or ""))
+    return age is not None and rule.age[0] <= age <= rule.age[1]
+
+
+def _years(text: str) -> float | None:
+    told = re.fullmatch(r"(\d{3})([DWMY])", text)
+    return (
+        None
+        if told is None
+        else int(told.group(1)) / {"D": 365.25, "W": 52.18, "M": 12.0, "Y": 1.0}[told.group(2)]
+    )
+
+
+def _link(files: Sequence[Path], folder: Path) -> None:
+    """A folder with second names of the files: no byte is copied, and it is there whole or not at all."""
+    if folder.exists():
+        return
+    partial = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}")
+    partial.mkdir(parents=True, mode=0o700)
+    for file in files:
+        (partial / file.name).hardlink_to(file)
+    descriptor = os.open(partial, os.O_RDONLY)
+    os.fsync(descriptor)
+    os.close(descriptor)
+    try:
+        partial.rename(folder)
+    except OSError:
+        shutil.rmtree(partial)
+        if not folder.exists():
+            raise
+
+
+def _key(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

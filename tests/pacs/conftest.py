@@ -1,0 +1,57 @@
+"""A receiver on loopback with a data folder of its own."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("pynetdicom")
+pytest.importorskip("highdicom")
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sanum.pacs.config import Destination, Listener, PacsConfig, Peer, Rule
+from sanum.pacs.received import ReceivedStudies
+from sanum.pacs.receiver import Receiver
+from sanum.service.audit import AuditLog
+from tests.pacs.orthanc import free_port
+
+
+@dataclass(frozen=True)
+class Listening:
+    """A running receiver."""
+
+    port: int
+    data: Path
+    studies: ReceivedStudies
+
+    def files(self) -> list[Path]:
+        return sorted((self.data / "pacs" / "studies").rglob("*.dcm"))
+
+    @property
+    def audit(self) -> str:
+        log = self.data / "audit.log"
+        return log.read_text() if log.exists() else ""
+
+
+@pytest.fixture
+def listen(tmp_path):
+    """Start a receiver with other limits, and with more than "SCANNER" as a peer."""
+    running = []
+
+    def start(*, deidentifier=None, peers=(("SCANNER", "127.0.0.1"),), **limits) -> Listening:
+        listener = Listener(port=free_port(), **{"free_gb": 0.0, "network_seconds": 3.0, **limits})
+        config = PacsConfig(
+            listener,
+            tuple(Peer(title, (address,)) for title, address in peers),
+            (Rule("all", "sanum-t1-restore"),),
+            (Destination("pacs", url="http://127.0.0.1:1"),),
+        )
+        studies = ReceivedStudies(tmp_path / "data", listener)
+        receiver = Receiver(config, studies, AuditLog(tmp_path / "data" / "audit.log"), deidentifier)
+        running.append(receiver)
+        return Listening(receiver.start(), tmp_path / "data", studies)
+
+    yield start
+    for receiver in running:
+        receiver.stop()

@@ -1,0 +1,228 @@
+"""A complete study becomes one case a rule, once; its results are made once and sent until they are taken."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from pydicom import Dataset, dcmread
+
+from sanum.core.errors import ConfigError
+from sanum.pacs import delivery
+from sanum.pacs.config import Destination, PacsConfig, Rule, read_config
+from sanum.pacs.router import fits
+from sanum.pacs.sending import SendError
+from sanum.service import cases
+from tests.formats.dicom_files import NAME
+from tests.pacs.sender import small_series
+from tests.pacs.world import LISTENER, PACS, RULE, World
+
+
+class Inbox:
+    """Takes what is sent, or fails as often as it is told."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.failures = failures
+        self.taken: list[tuple[str, str]] = []
+        self.names: set[str] = set()
+
+    def __call__(self, files, destination) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise SendError("down")
+        self.taken += [(destination.name, dcmread(file).SOPInstanceUID) for file in files]
+        self.names |= {str(dcmread(file).PatientName) for file in files}
+
+
+@pytest.fixture
+def inbox(monkeypatch):
+    made = Inbox()
+    monkeypatch.setattr(delivery, "send", made)
+    return made
+
+
+def test_a_study_becomes_a_case_and_its_results_arrive_once(tmp_path, inbox):
+    world = World(tmp_path)
+    world.receive(small_series())
+    for _ in range(3):
+        world.router.run_once()
+    assert len(world.cases()) == 1
+    world.carrier.run_once()
+    assert inbox.taken == []
+    world.judge()
+    for _ in range(3):
+        world.carrier.run_once()
+    assert len(inbox.taken) == len(set(inbox.taken)) == 3
+    assert inbox.names == {NAME}
+    assert [one.state for one in world.deliveries()] == ["sent"]
+    assert not list(world.place.origins.iterdir())
+
+
+def test_late_instances_make_a_new_case_and_repeated_ones_do_not(tmp_path, inbox):
+    world = World(tmp_path)
+    sent = small_series(count=4)
+    world.receive(sent[:3])
+    world.router.run_once()
+    world.receive(sent[:3])
+    world.router.run_once()
+    assert len(world.cases()) == 1
+    world.receive(sent)
+    world.router.run_once()
+    assert len(world.cases()) == 2
+
+
+def test_a_listener_that_died_between_case_and_record_finds_the_same_case(tmp_path, inbox, monkeypatch):
+    world = World(tmp_path)
+    world.receive(small_series())
+    with monkeypatch.context() as patched:
+        patched.setattr(world.place.records, "expect", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            world.router.run_once()
+    again = World(tmp_path)
+    again.router.run_once()
+    assert len(again.cases()) == len(again.deliveries()) == 1
+    again.judge()
+    again.carrier.run_once()
+    assert len(inbox.taken) == 3
+
+
+def test_a_full_queue_lets_a_study_wait(tmp_path, inbox):
+    full = World(tmp_path, limit=0)
+    full.receive(small_series())
+    full.router.run_once()
+    assert full.cases() == []
+    world = World(tmp_path)
+    world.router.run_once()
+    assert len(world.cases()) == 1
+
+
+def test_a_destination_that_is_down_is_tried_again_later(tmp_path, inbox):
+    inbox.failures = 2
+    world = World(tmp_path)
+    world.receive(small_series())
+    world.router.run_once()
+    world.judge()
+    world.carrier.run_once()
+    waiting = world.deliveries()[0]
+    assert (waiting.state, waiting.attempts, waiting.error) == ("waiting", 1, "down")
+    world.carrier.run_once()
+    assert inbox.failures == 1  # its pause is not over
+    world.wait_no_longer()
+    world.carrier.run_once()
+    assert world.deliveries()[0].next_try - waiting.next_try > 4.0
+    world.wait_no_longer()
+    world.carrier.run_once()
+    assert len(inbox.taken) == 3
+
+
+def test_a_destination_that_has_everything_is_not_sent_it_again(tmp_path, monkeypatch):
+    other = Destination("other", url="http://127.0.0.1:2")
+    config = PacsConfig(LISTENER, (), (replace(RULE, send_to=("pacs", "other")),), (PACS, other))
+    calls = []
+
+    def send(files, destination) -> None:
+        calls.append(destination.name)
+        if destination.name == "other" and len(calls) < 4:
+            raise SendError("down")
+
+    monkeypatch.setattr(delivery, "send", send)
+    world = World(tmp_path, config)
+    world.receive(small_series())
+    world.router.run_once()
+    world.judge()
+    for _ in range(4):
+        world.carrier.run_once()
+        world.wait_no_longer()
+    assert calls == ["pacs", "other", "other", "other"]
+
+
+def test_identities_stay_here_unless_a_destination_says_keep(tmp_path, inbox):
+    away = Destination("pacs", url="https://192.0.2.1/dicom-web")
+    world = World(tmp_path, PacsConfig(LISTENER, (), (RULE,), (away,)))
+    world.receive(small_series())
+    world.router.run_once()
+    world.judge()
+    world.carrier.run_once()
+    assert inbox.names
+    assert NAME not in inbox.names
+    for file in world.data.rglob("dicom-deidentified/*.dcm"):
+        content = file.read_bytes()
+        assert b"Geheim" not in content
+        assert b"1.2.3.4.5" not in content
+
+
+@pytest.mark.parametrize(
+    ("settings", "keeps"),
+    [
+        ({"url": "http://127.0.0.1:8042/dicom-web"}, True),
+        ({"url": "http://localhost/dicom-web"}, True),
+        ({"url": "https://pacs.example/dicom-web"}, False),
+        ({"url": "https://localhost.example/dicom-web"}, False),
+        ({"url": "https://pacs.example/dicom-web", "identity": "keep"}, True),
+        ({"url": "http://127.0.0.1/dicom-web", "identity": "remove"}, False),
+        ({"host": "127.0.0.1", "ae_title": "PACS"}, True),
+        ({"host": "192.0.2.1", "ae_title": "PACS"}, False),
+    ],
+)
+def test_only_this_machine_gets_identities_by_default(settings, keeps):
+    assert Destination("d", **settings).keeps_identity is keeps
+
+
+def test_a_failed_case_ends_its_delivery_and_says_so(tmp_path, inbox):
+    world = World(tmp_path)
+    world.receive(small_series())
+    world.router.run_once()
+    begun = cases.begin(world.engine, world.cases()[0].id)
+    cases.end(world.engine, begun, "failed", error="no memory")
+    world.carrier.run_once()
+    assert world.deliveries()[0].state == "failed"
+    assert "results.fail" in (world.data / "audit.log").read_text()
+
+
+def test_what_no_rule_fits_is_not_judged(tmp_path, inbox):
+    world = World(tmp_path, PacsConfig(LISTENER, (), (replace(RULE, description="flair"),), (PACS,)))
+    world.receive(small_series())
+    world.router.run_once()
+    assert world.cases() == []
+    assert '"rules": 0' in (world.data / "audit.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("filters", "fit"),
+    [
+        ({}, True),
+        ({"modality": "MR"}, True),
+        ({"modality": "CT"}, False),
+        ({"description": "MPRAGE|t1"}, True),
+        ({"description": "^mprage"}, False),
+        ({"age": (18.0, 90.0)}, True),
+        ({"age": (70.0, 90.0)}, False),
+    ],
+)
+def test_a_rule_takes_what_all_its_filters_take(filters, fit):
+    header = Dataset()
+    header.Modality, header.SeriesDescription, header.PatientAge = "MR", "t1_mprage", "045Y"
+    assert fits(Rule("r", "m", **filters), header) is fit
+
+
+def test_a_rule_with_ages_takes_none_without_one():
+    assert not fits(Rule("r", "m", age=(0.0, 120.0)), Dataset())
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "no rule, so no study would be judged"),
+        ('[[rules]]\nname = "a"\nmodel = "m"\nsend_to = ["pax"]\n[[destinations]]\nname = "pacs"\nurl = "http://x"',
+         "rule a: no destination 'pax'; known: pacs"),
+        ('[[rules]]\nname = "a"\nmodel = "m"\ndescription = "("', "description is no regular expression"),
+        ('[[rules]]\nname = "a"\nmodel = "m"\n[[destinations]]\nname = "d"', "expected either a url"),
+        ('[[rules]]\nname = "a"\nmodel = "m"\n[[rules]]\nname = "a"\nmodel = "m"', "two rules or two destinations"),
+        ('[listener]\nquiet = 3\n[[rules]]\nname = "a"\nmodel = "m"', "unknown key 'quiet'"),
+    ],
+)  # fmt: skip
+def test_a_wrong_file_is_told(text, told, tmp_path):
+    path = tmp_path / "pacs.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=told):
+        read_config(path)
