@@ -270,6 +270,18 @@ def test_without_a_frame_of_reference_nothing_is_given_a_place(tmp_path):
     assert names == ["measurements", "page-01", "report"]
 
 
+def test_results_lie_on_the_series_that_was_judged_also_where_the_rule_takes_another(tmp_path):
+    """Of a study's T1w and FLAIR the one with more evidence leads, and the map is its own."""
+    source = tmp_path / "in"
+    series(source / "t1", AFFINES["axial"], SeriesDescription="t1_mprage")
+    flair = {"SeriesDescription": "t2_flair", "SeriesInstanceUID": "1.2.3.4.6", "SeriesNumber": 6}
+    series(source / "flair", AFFINES["oblique"], **flair)
+    saved(abnormal(read_scan(source, "FLAIR")), tmp_path / "out")
+    add_dicom(tmp_path / "out", source, "T1w")
+    segment = dcmread(tmp_path / "out" / "dicom" / "segmentation.dcm")
+    assert segment.ReferencedSeriesSequence[0].SeriesInstanceUID == "1.2.3.4.6"
+
+
 def test_a_series_without_a_study_is_told(tmp_path):
     source = series(tmp_path / "in", AFFINES["axial"], StudyInstanceUID="")
     judged(source, tmp_path / "out")

@@ -47,8 +47,8 @@ def listen(tmp_path):
             (Rule("all", "sanum-t1-restore"),),
             (Destination("pacs", url="http://127.0.0.1:1"),),
         )
-        studies = ReceivedStudies(tmp_path / "data", listener)
-        receiver = Receiver(config, studies, AuditLog(tmp_path / "data" / "audit.log"), deidentifier)
+        studies = ReceivedStudies(tmp_path / "data", listener, deidentifier)
+        receiver = Receiver(config, studies, AuditLog(tmp_path / "data" / "audit.log"))
         running.append(receiver)
         return Listening(receiver.start(), tmp_path / "data", studies)
 

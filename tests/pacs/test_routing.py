@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import pytest
@@ -75,8 +76,8 @@ def test_a_listener_that_died_between_case_and_record_finds_the_same_case(tmp_pa
     world = World(tmp_path)
     world.receive(small_series())
     with monkeypatch.context() as patched:
-        patched.setattr(world.place.records, "expect", lambda *_: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
+        patched.setattr(world.place.records, "expect", lambda *_: sys.exit())
+        with pytest.raises(SystemExit):
             world.router.run_once()
     again = World(tmp_path)
     again.router.run_once()
@@ -166,6 +167,38 @@ def test_identities_stay_here_unless_a_destination_says_keep(tmp_path, inbox):
 )
 def test_only_this_machine_gets_identities_by_default(settings, keeps):
     assert Destination("d", **settings).keeps_identity is keeps
+
+
+def test_a_study_that_breaks_the_builder_fails_alone(tmp_path, inbox, monkeypatch):
+    world = World(tmp_path)
+    world.receive([*small_series("1.2.3.4"), *small_series("1.2.3.5", SeriesInstanceUID="1.2.3.5.5")])
+    world.router.run_once()
+    world.judge()
+    whole, calls = delivery.add_dicom, []
+
+    def breaks_once(*args, **kwargs):
+        calls.append(args)
+        if len(calls) == 1:
+            raise AttributeError("Geheim")
+        return whole(*args, **kwargs)
+
+    monkeypatch.setattr(delivery, "add_dicom", breaks_once)
+    world.carrier.run_once()
+    assert sorted(one.state for one in world.deliveries()) == ["failed", "sent"]
+    told = next(one.error for one in world.deliveries() if one.state == "failed")
+    assert told == "its results can't be written as DICOM (AttributeError)"
+
+
+def test_a_study_that_can_not_be_routed_keeps_no_other_waiting(tmp_path, inbox):
+    world = World(tmp_path)
+    world.receive([*small_series("1.2.3.4"), *small_series("1.2.3.5", SeriesInstanceUID="1.2.3.5.5")])
+    broken = next(world.place.studies.incoming.parent.joinpath("studies").iterdir())
+    for file in broken.glob("*.dcm"):
+        file.write_bytes(b"broken")
+    for _ in range(3):
+        world.router.run_once()
+    assert len(world.cases()) == 1
+    assert (world.data / "audit.log").read_text().count("study.fail") == 1
 
 
 def test_a_failed_case_ends_its_delivery_and_says_so(tmp_path, inbox):

@@ -47,9 +47,16 @@ class World:
         folder: for everything.
         config: rules, destinations and limits.
         limit: cases that may wait.
+        deidentifier: of what is received.
     """
 
-    def __init__(self, folder: Path, config: PacsConfig | None = None, limit: int = 1000) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        config: PacsConfig | None = None,
+        limit: int = 1000,
+        deidentifier: Deidentifier | None = None,
+    ) -> None:
         self.data = folder / "data"
         self.data.mkdir(parents=True, exist_ok=True)
         if not (self.data / "service.sqlite").exists():
@@ -57,7 +64,7 @@ class World:
         self.engine = database.open_database(database.default_url(self.data))
         self.config = config or PacsConfig(LISTENER, (), (RULE,), (PACS,))
         self.place = Place(
-            ReceivedStudies(self.data, self.config.listener),
+            ReceivedStudies(self.data, self.config.listener, deidentifier),
             CaseFolders(self.data),
             self.data / "pacs" / "origins",
             JobQueue(self.engine, limit),

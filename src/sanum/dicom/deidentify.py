@@ -6,8 +6,10 @@ Follows the basic profile of DICOM PS3.15 annex E with the options to retain dev
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
+import os
 import re
 import secrets
 import warnings
@@ -96,12 +98,13 @@ class Deidentifier:
             if element.VR == "SQ":
                 setattr(made, element.keyword, [self._kept(item) for item in element.value])
             elif element.VR == "UI" and not str(element.value).startswith("1.2.840.10008."):
-                setattr(made, element.keyword, self._uid(str(element.value)))
+                setattr(made, element.keyword, self.uid(str(element.value)))
             else:
                 made[element.tag] = element
         return made
 
-    def _uid(self, uid: str) -> str:
+    def uid(self, uid: str) -> str:
+        """The identifier that stands for another one."""
         return "2.25." + str(int(self._digest(uid)[:32], 16))
 
     def _digest(self, text: str) -> str:
@@ -109,13 +112,16 @@ class Deidentifier:
 
 
 def kept_secret(path: Path) -> bytes:
-    """The secret of a file that only its owner can read; made when it is missing."""
-    try:
-        with path.open("xb") as stream:
-            path.chmod(0o600)
+    """The secret of a file that only its owner can read; made when it is missing, by whichever process is first."""
+    if not path.exists():
+        partial = path.with_name(f"{path.name}-{os.getpid()}")
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
             stream.write(secrets.token_bytes(32))
-    except FileExistsError:
-        pass
+            stream.flush()
+            os.fsync(stream.fileno())
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(partial)
+        partial.unlink()
     return path.read_bytes()
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from sqlalchemy.engine import Engine
 
-from sanum.core.errors import ScanError
 from sanum.dicom.deidentify import Deidentifier
 from sanum.pacs.config import Destination, PacsConfig
 from sanum.pacs.records import Delivery
@@ -16,6 +15,7 @@ from sanum.pacs.router import Place
 from sanum.pacs.sending import SendError, send
 from sanum.service import cases
 from sanum.service.cases import Case
+from sanum.service.faults import fault_of
 from sanum.workflow.dicom_results import DEIDENTIFIED, FOLDER, add_dicom
 
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 3600.0
@@ -54,10 +54,12 @@ class Carrier:
     def _try(self, delivery: Delivery, case: Case) -> None:
         try:
             self._deliver(delivery, case)
-        except ScanError:
-            self._fail(delivery, "its results can't be written as DICOM")
         except SendError as error:
             self._put_off(delivery, str(error))
+        except Exception as error:  # headers from anywhere: what one study's do must not keep others waiting
+            if fault_of(error) is not None:
+                raise
+            self._fail(delivery, f"its results can't be written as DICOM ({type(error).__name__})")
 
     def _deliver(self, delivery: Delivery, case: Case) -> None:
         rule = self._config.rule(delivery.rule)

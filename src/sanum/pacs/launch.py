@@ -111,9 +111,8 @@ def receive(config: ListenConfig, stopping: threading.Event) -> None:
     from sanum.pacs.receiver import Receiver
 
     pacs, data = config.read(), Path(config.data)
-    studies = ReceivedStudies(data, pacs.listener)
-    deidentifier = Deidentifier(kept_secret(data / "pacs" / "secret")) if pacs.listener.deidentify else None
-    receiver = Receiver(pacs, studies, AuditLog(data / "audit.log"), deidentifier)
+    studies = _studies(pacs, data)
+    receiver = Receiver(pacs, studies, AuditLog(data / "audit.log"))
     receiver.start()
     while not stopping.wait(60.0):
         studies.sweep()
@@ -126,7 +125,7 @@ def carry(config: ListenConfig, stopping: threading.Event) -> None:
     engine = config.service().open()
     place = open_place(config, engine)
     router = Router(pacs, place)
-    carrier = Carrier(pacs, place, engine, Deidentifier(kept_secret(data / "pacs" / "secret")))
+    carrier = Carrier(pacs, place, engine, _deidentifier(data))
     pullers = {
         source.name: (source.every_seconds, Puller(source, place.studies, place.records, place.audit))
         for source in pacs.sources
@@ -149,11 +148,21 @@ def _ask(name: str, puller: Puller, audit: AuditLog) -> None:
         audit.write("pacs", "source.silent", source=name)
 
 
+def _studies(pacs: PacsConfig, data: Path) -> ReceivedStudies:
+    return ReceivedStudies(data, pacs.listener, _deidentifier(data) if pacs.listener.deidentify else None)
+
+
+def _deidentifier(data: Path) -> Deidentifier:
+    folder = data / "pacs"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return Deidentifier(kept_secret(folder / "secret"))
+
+
 def open_place(config: ListenConfig, engine: Engine) -> Place:
     """Folders, queue and records of a listener."""
     data = Path(config.data)
     return Place(
-        studies=ReceivedStudies(data, config.read().listener),
+        studies=_studies(config.read(), data),
         folders=CaseFolders(data),
         origins=data.resolve() / "pacs" / "origins",
         queue=JobQueue(engine, MOST_WAITING),

@@ -14,7 +14,8 @@ from sanum.pacs.records import Records
 from sanum.pacs.sending import limited_session
 from sanum.service.audit import AuditLog
 
-STUDY_UID, SERIES_UID, SERIES_MODALITY, INSTANCES = "0020000D", "0020000E", "00080060", "00201209"
+STUDY_UID, SERIES_UID, INSTANCE_UID = "0020000D", "0020000E", "00080018"
+SERIES_MODALITY, INSTANCES = "00080060", "00201209"
 MODALITIES = ("MR", "CT")
 
 
@@ -64,13 +65,16 @@ class Puller:
         key = uuid.uuid5(uuid.NAMESPACE_OID, study).hex
         if count <= self._records.pulled(self._source.name, key):
             return 0
-        new = 0
-        for one in series:
-            for dataset in client.iter_series(study, _value(one, SERIES_UID)):
-                new += self._keep(dataset)
+        new = sum(self._series(client, study, _value(one, SERIES_UID)) for one in series)
         self._records.note_pulled(self._source.name, key, count)
         self._audit.write("pacs", "study.pull", source=self._source.name, instances=new)
         return new
+
+    def _series(self, client: Any, study: str, series: str) -> int:
+        """What is here already, because it was sent, is not asked for."""
+        uids = [_value(one, INSTANCE_UID) for one in client.search_for_instances(study, series)]
+        wanted = [uid for uid in uids if not self._studies.has(study, uid)]
+        return sum(self._keep(client.retrieve_instance(study, series, uid)) for uid in wanted)
 
     def _keep(self, dataset: Any) -> bool:
         file = Path(self._studies.incoming, f"pulled-{uuid.uuid4().hex}.dcm")

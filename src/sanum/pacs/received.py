@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -12,7 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydicom import dcmread
+
+from sanum.core.errors import ScanError
 from sanum.core.files import file_sha256
+from sanum.dicom.deidentify import Deidentifier
 from sanum.pacs.config import Listener
 
 INCOMING_SECONDS = 3600.0
@@ -47,15 +52,19 @@ class Study:
 class ReceivedStudies:
     """The folder `pacs/studies` of a service's data folder: `<hash of study UID>/<hash of SOP UID>.dcm`.
 
+    Several processes may share it.
+
     Args:
         data: the service's data folder.
         limits: most of a study, and of the disk.
+        deidentifier: takes identities out before anything is kept; None keeps them.
     """
 
-    def __init__(self, data: Path, limits: Listener) -> None:
+    def __init__(self, data: Path, limits: Listener, deidentifier: Deidentifier | None = None) -> None:
         self._studies = data.resolve() / "pacs" / "studies"
         self.incoming = data.resolve() / "pacs" / "incoming"
         self._limits = limits
+        self._deidentifier = deidentifier
         self._lock = threading.Lock()
         self._sizes: dict[str, tuple[int, int]] = {}
         for folder in (self._studies, self.incoming):
@@ -72,14 +81,23 @@ class ReceivedStudies:
             Whether it is new; False where the same file came before.
 
         Raises:
-            StoreError: another file of this SOP instance, another patient's, or too much.
+            StoreError: another file of this SOP instance, another patient's, too much, or identities that can't be
+                taken out.
         """
+        if self._deidentifier is not None:
+            file, header = self._without_identity(file, self._deidentifier)
         study, instance = _key(header.get("StudyInstanceUID")), _key(header.get("SOPInstanceUID"))
         try:
             with self._lock:
                 return self._keep(file, study, instance, _key(_patient(header)))
         finally:
             file.unlink(missing_ok=True)
+
+    def has(self, study: str, instance: str) -> bool:
+        """Whether an instance is here, by the UIDs that its sender knows."""
+        if self._deidentifier is not None:
+            study, instance = self._deidentifier.uid(study), self._deidentifier.uid(instance)
+        return (self._studies / _key(study) / f"{_key(instance)}.dcm").is_file()
 
     def complete(self, now: float) -> list[Study]:
         """Studies to which nothing was added for the quiet time, or that have been arriving for too long."""
@@ -103,18 +121,28 @@ class ReceivedStudies:
             if left.stat().st_mtime < limit:
                 left.unlink(missing_ok=True)
 
+    def _without_identity(self, file: Path, deidentifier: Deidentifier) -> tuple[Path, Any]:
+        try:
+            clean = deidentifier.file(file)
+        except ScanError as error:
+            raise StoreError(CANNOT_UNDERSTAND, str(error)) from error
+        finally:
+            file.unlink(missing_ok=True)
+        return clean, dcmread(clean, stop_before_pixels=True)
+
     def _keep(self, file: Path, study: str, instance: str, patient: str) -> bool:
         folder, size = self._studies / study, file.stat().st_size
         target = folder / f"{instance}.dcm"
         if target.exists():
-            if file_sha256(target) == file_sha256(file):
-                return False
-            raise StoreError(DUPLICATE, "another object of this SOP instance UID is here")
+            return _same(target, file)
         count, total = self._sizes.get(study) or _measured(folder)
         self._check_room(count + 1, total + size)
         _begin(folder, patient)
         _flush(file)
-        file.rename(target)
+        try:
+            target.hardlink_to(file)
+        except FileExistsError:  # another process was faster
+            return _same(target, file)
         _flush(folder)
         self._sizes[study] = (count + 1, total + size)
         return True
@@ -135,6 +163,17 @@ class ReceivedStudies:
         return found
 
 
+def _same(target: Path, file: Path) -> bool:
+    """False, since a file that is the same is not new.
+
+    Raises:
+        StoreError: it is another one.
+    """
+    if file_sha256(target) != file_sha256(file):
+        raise StoreError(DUPLICATE, "another object of this SOP instance UID is here")
+    return False
+
+
 def _begin(folder: Path, patient: str) -> None:
     """Note when a study began and whose it is, or compare with what was noted.
 
@@ -144,12 +183,14 @@ def _begin(folder: Path, patient: str) -> None:
     begun = folder / "begun.json"
     if not begun.exists():
         folder.mkdir(mode=0o700, exist_ok=True)
-        partial = folder / ".begun"
+        partial = folder / f".begun-{os.getpid()}"
         partial.write_text(json.dumps({"first": time.time(), "patient": patient}))
         _flush(partial)
-        partial.rename(begun)
+        with contextlib.suppress(FileExistsError):  # another process was faster
+            begun.hardlink_to(partial)
+        partial.unlink()
         _flush(folder.parent)
-    elif json.loads(begun.read_text())["patient"] != patient:
+    if json.loads(begun.read_text())["patient"] != patient:
         raise StoreError(CANNOT_UNDERSTAND, "the study holds another patient's instances")
 
 

@@ -20,8 +20,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     Verification,
 )
 
-from sanum.core.errors import ConfigError, ScanError
-from sanum.dicom.deidentify import Deidentifier
+from sanum.core.errors import ConfigError
 from sanum.pacs.config import PacsConfig, Tls
 from sanum.pacs.received import (
     CANNOT_UNDERSTAND,
@@ -55,20 +54,12 @@ class Receiver:
         config: the listener's.
         studies: where instances go.
         audit: told of associations that are turned away.
-        deidentifier: takes identities out before anything is stored; None keeps them.
     """
 
-    def __init__(
-        self,
-        config: PacsConfig,
-        studies: ReceivedStudies,
-        audit: AuditLog,
-        deidentifier: Deidentifier | None = None,
-    ) -> None:
+    def __init__(self, config: PacsConfig, studies: ReceivedStudies, audit: AuditLog) -> None:
         self._config = config
         self._studies = studies
         self._audit = audit
-        self._deidentifier = deidentifier
         self._bytes: dict[int, int] = {}
         self._server: Any = None
 
@@ -158,14 +149,7 @@ class Receiver:
             raise StoreError(CANNOT_UNDERSTAND, "no data set with study, series and instance UID") from error
         if named[:2] != (event.request.AffectedSOPInstanceUID, event.request.AffectedSOPClassUID):
             raise StoreError(MISMATCH, "the data set is not the instance that was announced")
-        if self._deidentifier is None:
-            self._studies.keep(_own(file), header)
-            return
-        try:
-            clean = self._deidentifier.file(file)
-        except ScanError as error:
-            raise StoreError(CANNOT_UNDERSTAND, str(error)) from error
-        self._studies.keep(clean, dcmread(clean, stop_before_pixels=True))
+        self._studies.keep(_own(file), header)
 
     def _knows(self, event: Any) -> bool:
         """Whether this AE title may come from this address."""

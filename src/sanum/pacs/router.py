@@ -23,12 +23,16 @@ from sanum.pacs.records import Records
 from sanum.service.audit import AuditLog
 from sanum.service.case_folder import CaseFolders
 from sanum.service.cases import Submission
+from sanum.service.faults import fault_of
 from sanum.service.jobs import JobQueue, QueueFullError
 
 SUBMITTER = "pacs"
 TAGS = ("Modality", "SeriesDescription", "PatientAge", "SeriesInstanceUID")
 KEEP_SECONDS = 86_400.0
 """A study that has come and whose results were sent is kept so long, for late instances."""
+
+FAILED_SECONDS = 60.0
+"""A study that can't be routed is tried again after so long."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ class Router:
         self._config = config
         self._place = place
         self._models = {rule.name: find_model(Path(rule.model)) for rule in config.rules}
+        self._not_before: dict[str, float] = {}
         place.origins.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def run_once(self) -> None:
@@ -63,7 +68,7 @@ class Router:
         for study in self._place.studies.complete(now):
             before = self._place.records.routed(study.key)
             if before is None or self._again(study, before, now):
-                if self._route(study):
+                if self._routed(study):
                     self._place.records.note_routed(study.key, study.last, now)
             elif now - study.last > KEEP_SECONDS and not self._place.records.is_open(study.key):
                 self._place.studies.forget(study.key)
@@ -75,6 +80,19 @@ class Router:
         limits = self._config.listener
         waited = now - study.last >= limits.quiet_seconds or now - routed >= limits.longest_seconds
         return study.last > last and waited
+
+    def _routed(self, study: Study) -> bool:
+        """Whether a study was put into the queue. One that fails waits before its next turn, and others need not."""
+        if time.monotonic() < self._not_before.get(study.key, 0.0):
+            return False
+        try:
+            return self._route(study)
+        except Exception as error:
+            if fault_of(error) is not None:
+                raise
+            self._not_before[study.key] = time.monotonic() + FAILED_SECONDS
+            self._place.audit.write("pacs", "study.fail", study=study.key, error=type(error).__name__)
+            return False
 
     def _route(self, study: Study) -> bool:
         """Put a case into the queue for each rule that fits; False where the queue is full, so that it is tried again."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from sanum.core.errors import GeometryError, ScanError
-from sanum.core.names import split_part
+from sanum.core.names import split_part, with_part
 from sanum.core.records import Detection
 from sanum.core.source_series import SourceSeries
 from sanum.core.units import Volume
@@ -37,7 +37,7 @@ def add_dicom(
     Args:
         results: the folder that `CaseDetection.save` wrote.
         source: what was judged: a DICOM folder, archive or file; after `#` the series.
-        modality: what it shows.
+        modality: what a refused case was to show; of a judged one the decision names the series.
         map_kind: the map as floats, or as a fractional segmentation for viewers that know no parametric maps.
         deidentifier: takes the patient's identity out, and into `dicom-deidentified/`; None keeps it.
 
@@ -84,13 +84,17 @@ def saved_detection(results: Path) -> Detection:
 
 
 def _origin(source: Path, modality: str | None, detection: Detection) -> SourceSeries:
-    """Of a refused case the series may be just what could not be chosen; then its results refer to the study."""
-    try:
-        return read_origin(source, modality)
-    except ScanError:
-        if detection.status != "refused":
-            raise
-        return read_any_origin(source)
+    """The series that was judged: of a case with several modalities the one whose map it is, which the rule for
+    `modality` need not choose. Of a refused case the series may be just what could not be chosen; then its results
+    refer to the study."""
+    if detection.status == "refused":
+        try:
+            return read_origin(source, modality)
+        except ScanError:
+            return read_any_origin(source)
+    file, part = split_part(source)
+    judged = next((split_part(Path(one.path))[1] for one in detection.provenance.sources), None)
+    return read_origin(source if part or not judged else with_part(file, judged))
 
 
 def _without_path(detection: Detection, source: Path) -> Detection:
