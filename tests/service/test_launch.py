@@ -65,7 +65,7 @@ def test_where_the_service_will_be_is_told_before_anything_is_loaded(model_path,
     process.terminate()
     process.communicate(timeout=200)
     assert line.startswith("http://127.0.0.1:1 answers soon: ")
-    assert f"1 workers load {model_path.stem}" in line
+    assert f"1 worker load {model_path.stem}" in line
     assert (int(spent[11]) + int(spent[12])) / os.sysconf("SC_CLK_TCK") < 3.0
 
 
