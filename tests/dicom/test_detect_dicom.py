@@ -12,7 +12,7 @@ from sanum.cohort.table import Row
 from sanum.core.errors import ConfigError
 from sanum.core.grid import Grid
 from sanum.dicom import write
-from sanum.workflow.detect import detect_rows
+from sanum.workflow.detect_many import detect_rows
 from tests.dicom.test_results import AFFINES, SHAPE, TAGS
 from tests.formats.dicom_files import slices, write_series
 from tests.phantoms import brain_voxels

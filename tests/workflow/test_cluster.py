@@ -20,7 +20,7 @@ from sanum.prepare.presets import Slices
 from sanum.prepare.store import Store
 from sanum.workflow import cluster as place
 from sanum.workflow.cluster import slurm_cluster
-from sanum.workflow.detect import detect_rows
+from sanum.workflow.detect_many import detect_rows
 from sanum.workflow.evaluate import EvaluateOptions, evaluate
 from sanum.workflow.executor import map_cases
 from sanum.workflow.prepare import prepare_cohort

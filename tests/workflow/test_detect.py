@@ -15,7 +15,8 @@ from sanum.core.grid import Grid
 from sanum.formats import write_volume
 from sanum.prepare.presets import Slices
 from sanum.prepare.store import Store
-from sanum.workflow.detect import detect, detect_rows
+from sanum.workflow.detect import detect
+from sanum.workflow.detect_many import detect_rows
 from sanum.workflow.fit import fit_and_calibrate
 from sanum.workflow.inputs import gather
 from sanum.workflow.prepare import prepare_cohort

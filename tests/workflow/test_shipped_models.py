@@ -12,7 +12,8 @@ from sanum.formats import read_scan, write_volume
 from sanum.model import load
 from sanum.prepare.template import icbm152
 from sanum.synthesis.plant import DARK_LESIONS
-from sanum.workflow.detect import CaseDetection, detect_file
+from sanum.workflow.detect import CaseDetection, detect
+from sanum.workflow.inputs import file_row
 from tests.phantoms import ellipsoid
 
 RADII_MM = (24.0, 26.0, 24.0)
@@ -31,7 +32,7 @@ def judged_with_lesion(
     tissue = float(np.median(voxels[voxels > 0]))
     voxels = np.where(lesion, 0.5 * tissue if modality in DARK_LESIONS else 2.0 * tissue, voxels)
     write_volume(folder / f"scan_{modality}.nii.gz", voxels.astype(np.float32), grid)
-    return detect_file(model, folder / f"scan_{modality}.nii.gz"), lesion
+    return detect(model, file_row(folder / f"scan_{modality}.nii.gz", model.takes)), lesion
 
 
 @EACH_MODEL

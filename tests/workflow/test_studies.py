@@ -12,7 +12,7 @@ from sanum.cohort.discover import discover
 from sanum.core.errors import CohortError, ScanError
 from sanum.core.grid import Grid
 from sanum.formats import read_scan, study_of
-from sanum.workflow.detect import detect_rows
+from sanum.workflow.detect_many import detect_rows
 from sanum.workflow.inputs import gather
 from sanum.workflow.inspect import inspect
 from tests.formats.dicom_files import picture, save, slices, write_series

@@ -58,7 +58,7 @@ def run(
     del device  # told to the models by its callback
     from sanum.cli.terminal import leave_partial, progress
     from sanum.core.header import read_header, taken_modalities
-    from sanum.workflow.detect import detect_rows
+    from sanum.workflow.detect_many import detect_rows
     from sanum.workflow.inputs import gather, model_and_scans
 
     model, scans = model_and_scans(inputs, model)

@@ -21,7 +21,7 @@ from sanum.core.units import MODALITIES
 
 
 def discover(
-    folder: Path,
+    folder: Path | str,
     *,
     modality: str | None = None,
     label: str = "unknown",
@@ -55,7 +55,12 @@ def discover(
 
     Raises:
         CohortError: no folder, no scan in it, names that tell no modality, or two files for one place.
+
+    >>> found = sanum.discover(table.parent, label="healthy")
+    >>> len(found), found.rows[0].case, list(found.rows[0].scans)
+    (12, 'c00', ['T1w'])
     """
+    folder = Path(folder)
     known = choice_of(str(folder), "label", label, LABELS)
     if modality is not None and modality not in MODALITIES:
         raise CohortError(f"modality {modality!r} is not known; {did_you_mean(modality, MODALITIES)}")

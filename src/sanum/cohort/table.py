@@ -92,7 +92,7 @@ class Cohort:
         return replace(self, rows=rows)
 
 
-def read_cohort(path: Path, *, check_files: bool = True) -> Cohort:
+def read_cohort(path: Path | str, *, check_files: bool = True) -> Cohort:
     """Read a cohort table strictly.
 
     Args:
@@ -102,7 +102,12 @@ def read_cohort(path: Path, *, check_files: bool = True) -> Cohort:
 
     Raises:
         CohortError: not such a table, or a wrong cell; the message names the line.
+
+    >>> cohort = sanum.read_cohort(table)
+    >>> len(cohort), cohort.modalities, len(cohort.select(split="train"))
+    (12, ('T1w',), 4)
     """
+    path = Path(path)
     header, lines = read_cells(path)
     _check_header(path, header)
     modalities = tuple(name for name in header if name in MODALITIES)
@@ -126,7 +131,7 @@ def read_cohort(path: Path, *, check_files: bool = True) -> Cohort:
     return Cohort(path, tuple(rows), modalities)
 
 
-def write_cohort(cohort: Cohort, path: Path) -> None:
+def write_cohort(cohort: Cohort, path: Path | str) -> None:
     """Write a cohort as TSV, atomically. Paths below the table's folder become relative, others stay absolute.
 
     Columns without any value are left out, except case, subject, modalities and label.
@@ -134,7 +139,12 @@ def write_cohort(cohort: Cohort, path: Path) -> None:
     Raises:
         CohortError: a cell holds a tab or a line break, or an extra column takes a known name.
         StorageError: the file can't be written.
+
+    >>> sanum.write_cohort(sanum.read_cohort(table).select(label="lesion"), folder / "ill.tsv")
+    >>> [row.case for row in sanum.read_cohort(folder / "ill.tsv")]
+    ['c10', 'c11']
     """
+    path = Path(path)
     folder = path.absolute().parent
     records = [_record(row, folder) for row in cohort.rows]
     extra = dict.fromkeys(name for row in cohort.rows for name in row.extra)

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 
 class SanumError(Exception):
-    """Base of all errors that a user can mend."""
+    """Base of all errors that a user can mend.
+
+    >>> try:
+    ...     sanum.load("sanum-t1-restor")
+    ... except sanum.SanumError as error:
+    ...     print(error)
+    sanum-t1-restor: no such model file, and no model of this name comes with sanum (did you mean 'sanum-t1-restore'?)
+    """
 
 
 class ScanError(SanumError):

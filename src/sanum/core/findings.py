@@ -90,6 +90,11 @@ class Finding:
         return (self.peak_score - self.healthy_mean) / self.healthy_std
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON form, with what follows from the fields."""
+        """Plain JSON form, with what follows from the fields.
+
+        >>> found = Finding(1, 2.5, "ml", 9.0, 4.0, (1.0, 2.0, 3.0), (4, 5, 6), healthy_mean=1.0, healthy_std=2.0)
+        >>> found.to_dict()["deviations"]
+        4.0
+        """
         plain: dict[str, Any] = msgspec.to_builtins(self)
         return {**plain, "deviations": self.deviations, "healthy_as_high": self.healthy_as_high}

@@ -10,6 +10,15 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from sanum.core.decision import MAP_QUANTILES as MAP_QUANTILES
+from sanum.core.decision import PLACE_BLOCK as PLACE_BLOCK
+from sanum.core.decision import PLACE_STEP as PLACE_STEP
+from sanum.core.decision import Calibration as Calibration
+from sanum.core.decision import FindingControl as FindingControl
+from sanum.core.decision import GroupColumn as GroupColumn
+from sanum.core.decision import Grouping as Grouping
+from sanum.core.decision import Rule as Rule
+from sanum.core.decision import Summary as Summary
 from sanum.core.errors import GeometryError
 from sanum.core.findings import Finding as Finding
 from sanum.core.grid import Grid
@@ -70,7 +79,12 @@ class Scan:
 
 @dataclass(frozen=True)
 class Step:
-    """What one preparation step did: its name and what it measured, for the report."""
+    """What one preparation step did, for the report.
+
+    Attributes:
+        name: of the step.
+        facts: what it measured.
+    """
 
     name: str
     facts: dict[str, Any] = field(default_factory=dict)
@@ -111,23 +125,6 @@ class Prepared:
     steps: tuple[Step, ...] = ()
     lesion: Mask | None = None
     quality: CaseQuality | None = None
-
-
-@dataclass(frozen=True)
-class Summary:
-    """How a map becomes one score: a rule outside the detector, so that all are compared alike.
-
-    `mean`: mean over the mask (for one slice the classic reconstruction error).
-    `slice`: the highest mean of any axial slice with enough mask (the classic rule for a volume).
-    `top`: mean of the highest `share` of the mask's voxels.
-    """
-
-    rule: Literal["mean", "slice", "top"] = "top"
-    share: float = 0.005
-
-    def __post_init__(self) -> None:
-        if not 0.0 < self.share <= 1.0:
-            raise ValueError(f"summary share: expected above 0 and up to 1, got {self.share}")
 
 
 MIN_SLICE_VOXELS = 200
@@ -173,7 +170,14 @@ class AnomalyMap:
         return np.where(counts >= max(floor, 1), sums / np.maximum(counts, 1), np.nan)
 
     def summary(self, how: Summary) -> float:
-        """The case's score under a summary rule."""
+        """The case's score under a summary rule.
+
+        >>> import numpy as np
+        >>> values = np.array([[[np.nan, 1.0], [2.0, 3.0]]], np.float32)
+        >>> found = AnomalyMap("a", values, Grid(values.shape, np.eye(4)), "atlas")
+        >>> found.summary(Summary("mean")), found.summary(Summary("top", share=0.3))
+        (2.0, 3.0)
+        """
         inside = self.inside()
         if how.rule == "mean":
             return float(inside.mean(dtype=np.float64))
@@ -181,95 +185,6 @@ class AnomalyMap:
             return float(np.nanmax(self.slice_means()))
         count = max(1, round(how.share * inside.size))
         return float(np.partition(inside, inside.size - count)[-count:].mean(dtype=np.float64))
-
-
-@dataclass(frozen=True)
-class Rule:
-    """When a score is abnormal.
-
-    `mean+3std`: above mean + `level`·std of healthy scores (level 3; the classic rule, no guarantee).
-    `quantile`: above the healthy quantile `level`.
-    `conformal`: split-conformal p-value at most `level`; false alarms at most `level` on exchangeable scans.
-    """
-
-    name: Literal["mean+3std", "quantile", "conformal"] = "mean+3std"
-    level: float = 3.0
-
-
-GroupColumn = Literal["site", "age", "sex"]
-FindingControl = Literal["family-wise", "false-discovery"]
-
-
-@dataclass(frozen=True)
-class Grouping:
-    """Into which groups subjects fall, so that each group keeps the guarantee by itself (Mondrian categories).
-
-    Attributes:
-        columns: of the cohort table, the combination of whose values is the group.
-        age_edges: years at which an age band ends and the next begins.
-        small: a group too small for the rule is merged with the other small ones, or refused.
-    """
-
-    columns: tuple[GroupColumn, ...]
-    age_edges: tuple[float, ...] = (40.0, 60.0, 75.0)
-    small: Literal["merge", "refuse"] = "merge"
-
-    def __post_init__(self) -> None:
-        if not self.columns or len(set(self.columns)) != len(self.columns):
-            raise ValueError(f"grouping: expected one or more different columns, got {list(self.columns)}")
-        if list(self.age_edges) != sorted(set(self.age_edges)):
-            raise ValueError(f"grouping: age_edges must rise, got {list(self.age_edges)}")
-
-
-@dataclass(frozen=True, eq=False)
-class Calibration:
-    """Scores of held-out healthy subjects, and the decision rule over them.
-
-    Attributes:
-        scores: (n,) one healthy score a subject, ascending.
-        summary: how maps became scores.
-        rule: when a score is abnormal.
-        map_levels: healthy voxel values at `MAP_QUANTILES`, for colour scale and findings.
-        detector: SHA-256 of the detector state that gave the scores.
-        preparation: SHA-256 of the preparation config.
-        grouping: how subjects were told into groups; None where all are one.
-        groups: (n,) group of each score, before small ones are merged; empty without grouping.
-        slice_scores: (n, most slices) mean of each axial slice of each subject, NaN where it has none.
-        finding_scores: (n, most findings) excess of each finding of each subject, NaN where it has none.
-        control: what is guaranteed about the several findings of one case.
-        place_mean: (ceil(I/s), ceil(J/s), ceil(K/s)) mean of the healthy maps at every s-th voxel of the common model
-            grid, s = `PLACE_STEP`, NaN where fewer than two subjects have it; None where cases lie on different grids.
-        place_std: their standard deviation. These three are for people to read, in half precision.
-        place_peaks: (n, ceil(I/b), ceil(J/b), ceil(K/b)) highest value of each healthy map, in the order of `scores`,
-            within each block of b = `PLACE_BLOCK` voxels a side, NaN where the block holds none of its mask; None
-            where cases lie on different grids.
-    """
-
-    scores: NDArray[np.float64]
-    summary: Summary
-    rule: Rule
-    map_levels: NDArray[np.float64]
-    detector: str
-    preparation: str
-    grouping: Grouping | None = None
-    groups: tuple[str, ...] = ()
-    slice_scores: NDArray[np.float64] | None = None
-    finding_scores: NDArray[np.float64] | None = None
-    control: FindingControl = "family-wise"
-    place_mean: NDArray[np.float16] | None = None
-    place_std: NDArray[np.float16] | None = None
-    place_peaks: NDArray[np.float16] | None = None
-
-
-PLACE_STEP = 2
-"""Distance in voxels of the places whose healthy mean and spread are kept: every voxel would weigh 13 MB a model."""
-
-PLACE_BLOCK = 4
-"""Side in voxels of the blocks that healthy maps are compared in place by place: 6 mm on the template, wide enough for
-small errors of registration."""
-
-MAP_QUANTILES = (0.5, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9999)
-"""Where the healthy voxel distribution is recorded."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -319,7 +234,18 @@ class SliceScore:
 
 @dataclass(frozen=True)
 class Provenance:
-    """What made a detection: enough to make it again."""
+    """What made a detection: enough to make it again.
+
+    Attributes:
+        model_name: of the model that decided.
+        model_sha256: of its file; empty where it was never written.
+        detector: its name.
+        version: of sanum.
+        created: date and time in UTC, ISO 8601.
+        seconds: that reading to deciding took.
+        sources: the files, one a modality, then the masks'.
+        steps: what preparation did and measured.
+    """
 
     model_name: str
     model_sha256: str
@@ -384,7 +310,12 @@ class Detection:
         return None if self.status == "refused" else self.status == "abnormal"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON form, without the map."""
+        """Plain JSON form, without the map.
+
+        >>> detection = sanum.detect(scan, model_file)
+        >>> detection.to_dict()["status"], detection.to_dict()["provenance"]["detector"]
+        ('abnormal', 'intensity')
+        """
         plain: dict[str, Any] = {
             "case": self.case,
             "status": self.status,

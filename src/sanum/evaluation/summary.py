@@ -84,7 +84,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class DecisionFigures:
-    """What one rule, fixed by healthy scans alone, does on the test cases."""
+    """What one rule, fixed by healthy scans alone, does on the test cases.
+
+    Attributes:
+        rule: name and level.
+        false_alarms: share of healthy cases called abnormal; None without healthy cases.
+        sensitivity: share of lesion cases called abnormal; None without lesion cases.
+        false_alarms_by_site: the first, site by site.
+    """
 
     rule: str
     false_alarms: Rate | None
@@ -140,7 +147,18 @@ class LesionFigures:
 
 @dataclass(frozen=True)
 class StratumFigures:
-    """Figures of a part of the cases; None where the part has no answer."""
+    """Figures of a part of the cases; None where the part has no answer.
+
+    Attributes:
+        by: what the cases are parted by, such as site.
+        name: of the part.
+        healthy: number of healthy cases.
+        lesion: number of lesion cases.
+        false_alarms: share of healthy cases called abnormal by the model's own rule.
+        sensitivity: share of lesion cases called abnormal by it.
+        auroc: of cases by the model's own score.
+        subject_ap: mean over lesion cases of their own average precision.
+    """
 
     by: str
     name: str

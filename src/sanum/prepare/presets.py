@@ -52,6 +52,9 @@ class Slices:
     It has the letter's faults: a wide field of view can drop every slice, and a scan with negative values
     has a background above near zero, so that none is.
 
+    >>> Slices(("FLAIR",), size=128).channels
+    ('FLAIR',)
+
     Raises:
         ValueError: a setting out of range.
     """
@@ -105,6 +108,9 @@ class Template:
         coregister: whether a volume on another grid than the case's first is registered to it; otherwise the headers
             are trusted.
         bias: whether N4 evens out the coil's shading of MRI scans.
+
+    >>> Template(("T1w", "FLAIR")).channels
+    ('T1w', 'FLAIR')
 
     Raises:
         ValueError: a setting out of range.

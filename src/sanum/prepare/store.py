@@ -58,6 +58,10 @@ class Store:
     Attributes:
         folder: where it lies.
         preparation: what every case in it was made by.
+
+    >>> store = sanum.Store.open(prepared)
+    >>> store.load("c00").voxels.ndim, store.preparation.modalities
+    (4, ('T1w',))
     """
 
     folder: Path

@@ -23,7 +23,7 @@ from sanum.formats import write_volume
 from sanum.model import load
 from sanum.report.case import write_case
 from sanum.workflow.cohort_report import write_cohort_report
-from sanum.workflow.detect import detect_or_refuse, given_up
+from sanum.workflow.detect_many import detect_or_refuse, given_up
 from sanum.workflow.detection import CaseDetection
 from sanum.workflow.executor import map_cases
 from sanum.workflow.model_cache import cached_model

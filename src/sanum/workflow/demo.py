@@ -20,7 +20,7 @@ from sanum.prepare.store import Store
 from sanum.prepare.template import icbm152
 from sanum.synthesis.subject import make_subject
 from sanum.workflow.check import check
-from sanum.workflow.detect import detect_rows
+from sanum.workflow.detect_many import detect_rows
 from sanum.workflow.evaluate import evaluate
 from sanum.workflow.executor import map_cases
 from sanum.workflow.fit import fit_and_calibrate, recalibrate

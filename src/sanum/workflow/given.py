@@ -12,9 +12,8 @@ from sanum.core.errors import ScanError
 from sanum.core.files import holds_dicom, is_dicom
 from sanum.formats import is_scan, split_part
 from sanum.formats.memory import FORMS, is_array, is_nibabel_image, own_name, write_in_memory
-from sanum.workflow.detect import file_row
 from sanum.workflow.detection import CaseDetection
-from sanum.workflow.inputs import gather
+from sanum.workflow.inputs import file_row, gather
 
 
 @dataclass

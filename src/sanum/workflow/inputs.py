@@ -13,9 +13,12 @@ from sanum.cohort.discover import discover
 from sanum.cohort.table import Row, read_cohort
 from sanum.core.errors import CohortError, ConfigError, ScanError
 from sanum.core.files import holds_dicom, is_dicom
+from sanum.core.modalities import AnyOf
 from sanum.core.shipped import DEFAULT_MODEL, find_model, shipped_models
-from sanum.formats import is_scan, split_part, study_of, with_part
-from sanum.workflow.detect import file_row
+from sanum.formats import is_scan, modality_of, read_scan, scan_stem, split_part, study_of, with_part
+
+RECOGNISED = 0.9
+"""Least share of the likeliest sequence at which a scan without a telling name is taken for it."""
 
 
 def model_and_scans(inputs: Sequence[Path], model: Path | None) -> tuple[Path, Sequence[Path]]:
@@ -112,3 +115,48 @@ def _rows(
 def _with_series(row: Row, series: str | None) -> Row:
     """The row with its DICOM folders narrowed to one series."""
     return replace(row, scans={name: with_part(path, series) for name, path in row.scans.items()})
+
+
+def file_row(path: Path, modalities: tuple[str, ...], modality: str | None = None) -> Row:
+    """A cohort row for a single file, or for a DICOM study, which may hold all modalities that a model needs.
+
+    Raises:
+        ScanError: the model needs several modalities, and one file is not a case.
+    """
+    stem = scan_stem(path.absolute())
+    one_file = path.is_file() or split_part(path)[1] is not None
+    if isinstance(modalities, AnyOf) and one_file and path.suffix.lower() != ".zip":
+        shown = modality or modality_of(path) or recognised(path, modalities)
+        return Row(case=stem, subject=stem, scans={shown: path})
+    if (
+        len(modalities) > 1
+        and split_part(path)[1] is None
+        and (path.is_dir() or path.suffix.lower() == ".zip")
+    ):
+        return Row(case=stem, subject=stem, scans=dict.fromkeys(modalities, path))
+    if len(modalities) > 1:
+        raise ScanError(
+            f"{path}: the model needs {', '.join(modalities)} of each case; give a cohort table with these columns"
+        )
+    shown = modality or modality_of(path) or modalities[0]
+    return Row(case=stem, subject=stem, scans={shown: path})
+
+
+def recognised(path: Path, modalities: tuple[str, ...]) -> str:
+    """The modality that a scan without a telling name looks like.
+
+    Raises:
+        ScanError: it can't be read, looks like none of the modalities, or like none for sure.
+    """
+    from sanum.prepare.sequence import recognise
+
+    scan = read_scan(path)
+    if scan.modality is not None:
+        return scan.modality
+    looks = recognise(scan)
+    if looks.sequence in modalities and looks.confidence >= RECOGNISED:
+        return looks.sequence
+    raise ScanError(
+        f"{path}: neither name nor header tells the sequence, and it looks like {looks.sequence} "
+        f"({looks.confidence:.0%} sure); say which of {', '.join(modalities)} it is with --modality"
+    )

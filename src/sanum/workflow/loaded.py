@@ -15,7 +15,7 @@ from sanum.core.shipped import DEFAULT_MODEL, find_model
 from sanum.model import Model, save
 from sanum.model import load as load_model
 from sanum.workflow.detect import detect as detect_row
-from sanum.workflow.detect import detect_or_refuse, given_up
+from sanum.workflow.detect_many import detect_or_refuse, given_up
 from sanum.workflow.detection import CaseDetection
 from sanum.workflow.executor import map_cases
 from sanum.workflow.given import Handover
@@ -33,8 +33,8 @@ class LoadedModel:
     >>> model = sanum.load("sanum-t1-restore")
     >>> model
     <sanum-t1-restore: restore for T1w, calibrated on 19 healthy subjects, rule conformal 0.05>
-    >>> detection = model.detect("sub-01_T1w.nii.gz")                # doctest: +SKIP
-    >>> detection.score, detection.p_value, detection.abnormal       # doctest: +SKIP
+    >>> model.card["modalities"]
+    ['T1w']
     """
 
     model: Model
@@ -91,6 +91,10 @@ class LoadedModel:
             ScanError: a file does not exist.
             CalibrationError: the model is not calibrated.
             ConfigError: the device is not there.
+
+        >>> detection = sanum.load(model_file).detect(scan)
+        >>> detection.status, detection.abnormal, len(detection.findings) > 0
+        ('abnormal', True, True)
         """
         self.model.calibrated()
         if device is not None:
@@ -110,7 +114,11 @@ class LoadedModel:
             return [given.told(found) for found in _detect_all(run, rows)]
 
     def with_rule(self, rule: Rule) -> LoadedModel:
-        """The same model deciding by another rule or level."""
+        """The same model deciding by another rule or level.
+
+        >>> sanum.load(model_file).with_rule(sanum.Rule("quantile", 0.9)).model.calibration.rule
+        Rule(name='quantile', level=0.9)
+        """
         return LoadedModel(self.model.with_rule(rule))
 
     def save(self, path: PathLike) -> None:
@@ -123,6 +131,9 @@ def load(path: PathLike = DEFAULT_MODEL) -> LoadedModel:
 
     Raises:
         ModelFileError: missing, damaged, or not a sanum model file.
+
+    >>> sanum.load(model_file)
+    <brightness: intensity for T1w, calibrated on 4 healthy subjects, rule mean+3std 3>
     """
     return LoadedModel(load_model(find_model(Path(path))))
 
@@ -141,6 +152,11 @@ def detect(scan: Any, model: PathLike | LoadedModel = DEFAULT_MODEL, **how: Any)
     Raises:
         ModelFileError: no such model.
         TypeError, ScanError, CalibrationError: see `LoadedModel.detect`.
+
+    >>> sanum.detect(scan, model_file).status
+    'abnormal'
+    >>> [one.status for one in sanum.detect([scan, healthy_scan], model_file)]
+    ['abnormal', 'normal']
     """
     loaded = model if isinstance(model, LoadedModel) else load(model)
     return loaded.detect(scan, **how)

@@ -72,6 +72,9 @@ def train(
         ConfigError: unknown recipe or setting.
         TrainingError: training diverged.
         CalibrationError: too few held-out subjects.
+
+    >>> sanum.train(prepared, recipe="intensity")
+    <intensity: intensity for T1w, calibrated on 4 healthy subjects, rule mean+3std 3>
     """
     shares: dict[Split, float] = {"train": 1.0 - calibration_share, "calibration": calibration_share}
     with _store(healthy, modality, preparation, folder, "healthy", workers, shares) as store:
@@ -114,6 +117,9 @@ def calibrate(
             each by itself.
         CalibrationError: too few subjects for the rule and level.
         ConfigError: unknown rule.
+
+    >>> sanum.calibrate(model_file, prepared, level=0.2)
+    <brightness: intensity for T1w, calibrated on 4 healthy subjects, rule conformal 0.2>
     """
     fitted = _loaded(model).model
     decision = fitting.make_rule(rule, level)
@@ -149,6 +155,10 @@ def evaluate(
     Raises:
         CohortError: no labelled test case, or a leak between splits.
         CalibrationError: the model is not calibrated, or the store was prepared otherwise.
+
+    >>> figures = sanum.evaluate(model_file, prepared, draws=20)
+    >>> figures.lines()[0]
+    'test split: 2 healthy, 2 lesion cases, 4 subjects'
     """
     loaded = _loaded(model)
     how = evaluation.EvaluateOptions(draws, seed, workers=workers)

@@ -96,7 +96,7 @@ def prepare_scans(case: CaseScans, preparation: Preparation, kept: KeptSteps | N
 
 def prepare_cohort(
     cohort: Cohort,
-    folder: Path,
+    folder: Path | str,
     preparation: Preparation,
     *,
     workers: int | None = None,
@@ -126,7 +126,13 @@ def prepare_cohort(
         CohortError: the folder holds a store of another preparation, or one of `reuse` is no store.
         ConfigError: the cluster can't be reached.
         StorageError: the store can't be written.
+
+    >>> ill = sanum.read_cohort(table).select(label="lesion")
+    >>> rows = sanum.prepare_cohort(ill, folder / "prepared", sanum.Slices(("T1w",)), workers=1)
+    >>> [(row.case, row.status) for row in rows]
+    [('c10', 'ready'), ('c11', 'ready')]
     """
+    folder = Path(folder)
     store = Store.create(folder, preparation)
     store.remove_partials()
     steps = tuple(Store.open(other.absolute()).steps for other in reuse)
