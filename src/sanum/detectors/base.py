@@ -7,18 +7,19 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
 
 from sanum.core.config import SCORING_DEVICE, config_sha256
 from sanum.core.errors import NotFittedError, ScanError, TrainingError
 from sanum.core.records import AnomalyMap, MemberMap, Prepared
 from sanum.core.units import Channels
-from sanum.training.device import pick_device, run_on
 from sanum.training.run import Run
+
+if TYPE_CHECKING:
+    from torch import nn
 
 State = dict[str, NDArray[Any]]
 
@@ -121,12 +122,17 @@ class Detector(ABC):
         """Score on a device from now on. The state stays to the bit; scores differ by rounding.
 
         Args:
-            device: see `pick_device`; by default what the environment variable SANUM_DEVICE names, else the CPU.
+            device: see `pick_device`; by default what the environment variable SANUM_DEVICE names, or where they are.
 
         Raises:
             ConfigError: this machine lacks the device.
         """
-        place = pick_device(device or os.environ.get(SCORING_DEVICE, "cpu"))
+        name = device or os.environ.get(SCORING_DEVICE)
+        if name is None:
+            return self
+        from sanum.training.device import pick_device, run_on
+
+        place = pick_device(name)
         for net in self.networks:
             run_on(net, place)
         return self
@@ -174,6 +180,8 @@ class Detector(ABC):
 
 def _networks(learned: Any) -> Iterator[nn.Module]:
     """Networks with weights within something learned; one of another runtime has none and stays where it is."""
+    from torch import nn
+
     if isinstance(learned, nn.Module):
         if next(learned.parameters(), None) is not None:
             yield learned
