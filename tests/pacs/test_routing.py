@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 from pydicom import Dataset, dcmread
 
-from sanum.core.errors import ConfigError
-from sanum.pacs import delivery
+from sanum.core.errors import ConfigError, ScanError
+from sanum.pacs import delivery, router
 from sanum.pacs.config import Destination, PacsConfig, Rule, read_config
 from sanum.pacs.router import fits
 from sanum.pacs.sending import SendError
@@ -199,6 +199,60 @@ def test_a_study_that_can_not_be_routed_keeps_no_other_waiting(tmp_path, inbox):
         world.router.run_once()
     assert len(world.cases()) == 1
     assert (world.data / "audit.log").read_text().count("study.fail") == 1
+
+
+class HalfSender:
+    """A source that has more of a study than it sent."""
+
+    def __init__(self) -> None:
+        self.world: World | None = None
+        self.rest = small_series(count=5)[3:]
+        self.silent = False
+
+    def fill(self, study: str) -> int:
+        if self.silent:
+            raise ScanError("no answer")
+        rest, self.rest = self.rest, []
+        self.world.receive(rest)
+        return len(rest)
+
+
+def test_a_study_of_which_a_source_has_more_is_judged_when_all_is_here(tmp_path, inbox):
+    source = HalfSender()
+    source.world = world = World(tmp_path, sources=[source])
+    world.receive(small_series(count=5)[:3])
+    world.router.run_once()
+    assert world.cases() == []
+    world.router.run_once()
+    assert len(world.cases()) == 1
+    assert len(list((world.data / "cases").rglob("*.dcm"))) == 5
+
+
+def test_a_silent_source_holds_a_study_up_for_the_longest_time_at_most(tmp_path, inbox, monkeypatch):
+    source = HalfSender()
+    source.silent = True
+    monkeypatch.setattr(router, "SILENT_SECONDS", 0.0)
+    world = World(tmp_path, sources=[source])
+    world.receive(small_series())
+    world.router.run_once()
+    assert world.cases() == []
+    brief = World(
+        tmp_path, replace(world.config, listener=replace(LISTENER, longest_seconds=0.0)), sources=[source]
+    )
+    brief.router.run_once()
+    assert len(brief.cases()) == 1
+
+
+@pytest.mark.parametrize(
+    ("description", "asked"),
+    [("t1_mprage", ["T1w"]), ("t2_flair", ["FLAIR"]), ("unknown", ["T1w", "T2w", "FLAIR", "PDw"])],
+)
+def test_a_model_of_any_modality_is_asked_for_those_that_a_study_shows(description, asked, tmp_path, inbox):
+    """The others would be told as refused in every report; where nothing fits, the refusal says why for each."""
+    world = World(tmp_path, PacsConfig(LISTENER, (), (replace(RULE, model="sanum-brain"),), (PACS,)))
+    world.receive(small_series(count=10, SeriesDescription=description))
+    world.router.run_once()
+    assert list(world.cases()[0].files) == asked
 
 
 def test_a_failed_case_ends_its_delivery_and_says_so(tmp_path, inbox):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from sanum.dicom.deidentify import Deidentifier
 from sanum.pacs.config import Destination, Listener, PacsConfig, Rule
@@ -48,6 +49,7 @@ class World:
         config: rules, destinations and limits.
         limit: cases that may wait.
         deidentifier: of what is received.
+        sources: of the router.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class World:
         config: PacsConfig | None = None,
         limit: int = 1000,
         deidentifier: Deidentifier | None = None,
+        sources: Sequence[Any] = (),
     ) -> None:
         self.data = folder / "data"
         self.data.mkdir(parents=True, exist_ok=True)
@@ -71,7 +74,7 @@ class World:
             Records(self.engine),
             AuditLog(self.data / "audit.log"),
         )
-        self.router = Router(self.config, self.place)
+        self.router = Router(self.config, self.place, sources)
         self.carrier = Carrier(self.config, self.place, self.engine, Deidentifier(b"s" * 32))
 
     def receive(self, datasets) -> None:

@@ -124,12 +124,12 @@ def carry(config: ListenConfig, stopping: threading.Event) -> None:
     pacs, data = config.read(), Path(config.data)
     engine = config.service().open()
     place = open_place(config, engine)
-    router = Router(pacs, place)
-    carrier = Carrier(pacs, place, engine, _deidentifier(data))
     pullers = {
         source.name: (source.every_seconds, Puller(source, place.studies, place.records, place.audit))
         for source in pacs.sources
     }
+    router = Router(pacs, place, [puller for _, puller in pullers.values()])
+    carrier = Carrier(pacs, place, engine, _deidentifier(data))
     asked = dict.fromkeys(pullers, 0.0)
     while not stopping.wait(STEP_SECONDS):
         for name, (every, puller) in pullers.items():

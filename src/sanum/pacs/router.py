@@ -15,9 +15,13 @@ from typing import Any
 
 from pydicom import dcmread
 
-from sanum.core.header import read_header
+from sanum.core.errors import ScanError
+from sanum.core.header import read_header, taken_modalities
+from sanum.core.modalities import AnyOf
 from sanum.core.shipped import find_model
+from sanum.formats import inspect_scan
 from sanum.pacs.config import PacsConfig, Rule
+from sanum.pacs.pull import Puller
 from sanum.pacs.received import ReceivedStudies, Study
 from sanum.pacs.records import Records
 from sanum.service.audit import AuditLog
@@ -31,8 +35,10 @@ TAGS = ("Modality", "SeriesDescription", "PatientAge", "SeriesInstanceUID")
 KEEP_SECONDS = 86_400.0
 """A study that has come and whose results were sent is kept so long, for late instances."""
 
-FAILED_SECONDS = 60.0
-"""A study that can't be routed is tried again after so long."""
+STUDY_UID = "StudyInstanceUID"
+
+FAILED_SECONDS, SILENT_SECONDS = 60.0, 5.0
+"""A study that can't be routed, or whose source does not answer, is tried again after so long."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +59,13 @@ class Router:
     Args:
         config: rules and limits.
         place: see there.
+        sources: asked, before a study is judged, whether they have more of it.
     """
 
-    def __init__(self, config: PacsConfig, place: Place) -> None:
+    def __init__(self, config: PacsConfig, place: Place, sources: Sequence[Puller] = ()) -> None:
         self._config = config
         self._place = place
+        self._sources = tuple(sources)
         self._models = {rule.name: find_model(Path(rule.model)) for rule in config.rules}
         self._not_before: dict[str, float] = {}
         place.origins.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -86,13 +94,23 @@ class Router:
         if time.monotonic() < self._not_before.get(study.key, 0.0):
             return False
         try:
-            return self._route(study)
+            return self._is_whole(study) and self._route(study)
         except Exception as error:
             if fault_of(error) is not None:
                 raise
             self._not_before[study.key] = time.monotonic() + FAILED_SECONDS
             self._place.audit.write("pacs", "study.fail", study=study.key, error=type(error).__name__)
             return False
+
+    def _is_whole(self, study: Study) -> bool:
+        """Whether no source has more of a study: a sender that was killed in the midst may not send the rest. What is
+        pulled now makes it wait for the quiet time again; a silent source holds it up for the longest time at most."""
+        uid = str(dcmread(self._place.studies.files(study)[0], specific_tags=[STUDY_UID]).StudyInstanceUID)
+        try:
+            return sum(source.fill(uid) for source in self._sources) == 0
+        except ScanError:
+            self._not_before[study.key] = time.monotonic() + SILENT_SECONDS
+            return time.time() - study.first >= self._config.listener.longest_seconds
 
     def _route(self, study: Study) -> bool:
         """Put a case into the queue for each rule that fits; False where the queue is full, so that it is tried again."""
@@ -113,10 +131,10 @@ class Router:
     def _submit(self, study: Study, rule: Rule, files: Sequence[Path]) -> None:
         """Safe to do twice: the key names the rule and the instances, and the queue knows keys that it has."""
         model = self._models[rule.name]
-        modalities = read_header(model)["modalities"]
         key = _key(study.key, rule.name, *(file.name for file in files))
         place = self._place
         _link(files, place.origins / key)
+        modalities = _shown(place.origins / key, taken_modalities(read_header(model)))
         incoming = place.folders.incoming / uuid.uuid4().hex
         for modality in modalities:
             _link(files, incoming / modality)
@@ -149,6 +167,18 @@ def fits(rule: Rule, header: Any) -> bool:
         return True
     age = _years(str(header.get("PatientAge") or ""))
     return age is not None and rule.age[0] <= age <= rule.age[1]
+
+
+def _shown(study: Path, wanted: tuple[str, ...]) -> tuple[str, ...]:
+    """Of a model that judges any of its modalities those that a study shows, so that it need not refuse the others."""
+    if not isinstance(wanted, AnyOf):
+        return wanted
+    try:
+        series = inspect_scan(study)["series"]
+    except ScanError:
+        return wanted  # it is refused, and then told why
+    taken = {modality for one in series for modality in one.get("taken_for", ())}
+    return tuple(name for name in wanted if name in taken) or wanted
 
 
 def _years(text: str) -> float | None:
