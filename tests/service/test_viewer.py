@@ -16,6 +16,7 @@ from sanum.cohort.table import read_cohort
 from sanum.core.grid import Grid
 from sanum.prepare.presets import Slices
 from sanum.prepare.store import Store
+from sanum.service import cases, database
 from sanum.workflow.fit import fit_and_calibrate
 from sanum.workflow.prepare import prepare_cohort
 from tests.phantoms import RAS_2MM, brain_voxels
@@ -257,6 +258,34 @@ def test_findings_and_keys_move_the_crosshair(page, tmp_path):
     assert page.get_by_role("button", name="Axial").get_attribute("aria-pressed") == "true"
     page.keyboard.press("?")
     assert page.get_by_role("heading", name="Keyboard").is_visible()
+
+
+@browser_test
+def test_a_reader_says_what_a_finding_is_worth_and_finds_it_again_by_the_study(page, live, tmp_path):
+    send(page, "c11_T1w.nii.gz", nifti(tmp_path, seed=11, lesion=True))
+    page.locator(DRAWN).wait_for()
+    own = page.get_by_role("group", name="Your verdict on finding 1")
+    own.get_by_role("button", name="Disagree").click()
+    pressed = own.locator("button[aria-pressed=true]")
+    pressed.wait_for()
+    assert pressed.inner_text() == "Disagree"
+    page.keyboard.press("y")
+    own.locator("button[data-verdict=agree][aria-pressed=true]").wait_for()
+    assert pressed.count() == 1
+    shoot(page, "verdict")
+    case = page.url.rpartition("/")[2]
+    engine = database.database_engine(database.default_url(live.data))
+    with engine.begin() as connection:
+        connection.execute(
+            database.cases.update()
+            .where(database.cases.c.id == case)
+            .values(study=cases.study_key("1.2.3.4"))
+        )
+    page.goto(f"{live.address}/study/1.2.3.4")
+    own.locator("button[data-verdict=agree][aria-pressed=true]").wait_for()
+    assert page.url == f"{live.address}/#/cases/{case}"
+    page.goto(f"{live.address}/study/9.9")
+    page.get_by_role("heading", name="No case of this study").wait_for()
 
 
 @browser_test

@@ -52,6 +52,13 @@ export interface Finding {
   significant?: boolean | null;
 }
 
+export type Verdict = "agree" | "disagree" | "unsure";
+
+export interface Verdicts {
+  reader: string;
+  verdicts: { finding: number; reader: string; verdict: Verdict }[];
+}
+
 export interface Detection {
   findings: Finding[];
   map_scale: [number, number];
@@ -85,7 +92,7 @@ function headers(): Record<string, string> {
 async function ask(address: string, options: RequestInit = {}): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(address, { ...options, headers: headers() });
+    response = await fetch(address, { ...options, headers: { ...options.headers, ...headers() } });
   } catch {
     throw new Problem(0, "The service does not answer. Is it running?");
   }
@@ -112,6 +119,20 @@ export async function listCases(after: string | null): Promise<CasePage> {
 
 export async function getCase(id: string): Promise<Case> {
   return (await (await ask(`/v1/cases/${id}`)).json()) as Case;
+}
+
+// The cases of a DICOM study, newest first.
+export async function casesOfStudy(uid: string): Promise<Case[]> {
+  return ((await (await ask(`/v1/cases?study=${encodeURIComponent(uid)}`)).json()) as CasePage).cases;
+}
+
+export async function getVerdicts(id: string): Promise<Verdicts> {
+  return (await (await ask(`/v1/cases/${id}/verdicts`)).json()) as Verdicts;
+}
+
+export async function giveVerdict(id: string, finding: number, verdict: Verdict): Promise<Verdicts> {
+  const options = { method: "PUT", body: JSON.stringify({ verdict }), headers: { "Content-Type": "application/json" } };
+  return (await (await ask(`/v1/cases/${id}/findings/${finding}/verdict`, options)).json()) as Verdicts;
 }
 
 export async function deleteCase(id: string): Promise<void> {

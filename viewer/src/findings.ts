@@ -3,6 +3,7 @@
 import type { Detection, Finding } from "./api.ts";
 import { button, el } from "./dom.ts";
 import { where } from "./scan-view.ts";
+import type { VerdictButtons } from "./verdicts.ts";
 
 export function findingButton(finding: Finding, onClick: () => void): HTMLButtonElement {
   const pixel = `pixel ${finding.peak_mm[0].toFixed(0)}, ${finding.peak_mm[1].toFixed(0)}`;
@@ -24,14 +25,14 @@ function tested(finding: Finding): Node {
   return el("span", { class: "hint" }, `This finding: p = ${finding.p_value.toPrecision(2)}, ${stands}`);
 }
 
-export function findingList(detection: Detection, refused: boolean, buttons: HTMLButtonElement[]): HTMLElement {
+export function findingList(detection: Detection, refused: boolean, buttons: HTMLButtonElement[], verdicts: VerdictButtons): HTMLElement {
   const section = el("section", { class: "card findings" }, el("h2", {}, "Findings"));
   if (refused) {
     section.append(el("p", { class: "empty" }, "Not judged, so nothing was looked for."));
   } else if (buttons.length === 0) {
     section.append(el("p", { class: "empty" }, "No region lies above the healthy level."));
   } else {
-    section.append(el("ol", {}, ...buttons.map((one) => el("li", {}, one))), meaning(detection));
+    section.append(el("ol", {}, ...buttons.map((one, index) => el("li", {}, one, verdicts.of(detection.findings[index]!.rank)))), meaning(detection));
   }
   return section;
 }

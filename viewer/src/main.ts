@@ -2,7 +2,7 @@
 
 import "./style.css";
 
-import { models, setToken, type Model, type Problem } from "./api.ts";
+import { casesOfStudy, models, setToken, type Model, type Problem } from "./api.ts";
 import { CasePage } from "./case-page.ts";
 import { byId, el } from "./dom.ts";
 import { history } from "./history.ts";
@@ -23,6 +23,11 @@ async function show(): Promise<void> {
     showProblem(error as Problem);
     return;
   }
+  const study = /^\/study\/([0-9.]{1,64})$/.exec(location.pathname)?.[1];
+  if (study !== undefined) {
+    await showStudy(study);
+    return;
+  }
   const id = /^#\/cases\/([0-9a-f]{32})$/.exec(location.hash)?.[1];
   if (id === undefined) {
     main.replaceChildren(uploadForm(known, (made) => (location.hash = `#/cases/${made}`)), await history());
@@ -31,6 +36,16 @@ async function show(): Promise<void> {
     main.replaceChildren(page.element);
   }
   document.title = id === undefined ? "sanum" : "Case · sanum";
+}
+
+async function showStudy(uid: string): Promise<void> {
+  try {
+    const newest = (await casesOfStudy(uid))[0];
+    if (newest !== undefined) location.replace(`/#/cases/${newest.id}`);
+    else main.replaceChildren(el("section", { class: "card", role: "alert" }, el("h1", {}, "No case of this study"), el("p", {}, "It was not judged yet, or you may not see it."), el("p", {}, el("a", { href: "/" }, "To all cases"))));
+  } catch (error) {
+    showProblem(error as Problem);
+  }
 }
 
 function showProblem(problem: Problem): void {

@@ -6,6 +6,7 @@ import { findingButton, findingList } from "./findings.ts";
 import { Levels } from "./levels.ts";
 import { ScanView, type Picture, type Planes, type Range } from "./scan-view.ts";
 import { opacitySlider, thresholdSlider, WindowSliders } from "./sliders.ts";
+import { VerdictButtons } from "./verdicts.ts";
 
 export interface Result {
   found: Case;
@@ -56,6 +57,7 @@ class View implements ResultView {
   private readonly loading = el("p", { class: "loading over" }, "Loading the picture");
   private readonly twinLoading = el("p", { class: "loading over" }, "Loading the reconstruction");
   private readonly findings: HTMLButtonElement[];
+  private readonly verdicts: VerdictButtons;
   private readonly levels: Levels | null;
   private readonly tools = new Map<string, HTMLButtonElement>();
   private views: ScanView[] = [];
@@ -69,6 +71,7 @@ class View implements ResultView {
     const levels = result.model?.map_levels ?? [];
     this.levels = levels.length > 1 ? new Levels(levels) : null;
     this.findings = result.detection.findings.map((finding, index) => findingButton(finding, () => this.choose(index)));
+    this.verdicts = new VerdictButtons(result.found.id, result.detection.findings);
     this.canvas = this.makeCanvas("Scan with the anomaly map over it");
     this.twinCanvas = result.restored === null ? null : this.makeCanvas("Healthy twin restored by the model");
     this.element = this.layout();
@@ -116,7 +119,7 @@ class View implements ResultView {
     else if (key === "m") this.toggleMap();
     else if (key === "r") this.toggleRuler();
     else if (key === "b" && this.twinCanvas !== null) this.blink();
-    else return false;
+    else return this.chosen >= 0 && this.verdicts.onKey(key, this.result.detection.findings[this.chosen]!.rank);
     return true;
   }
 
@@ -132,7 +135,7 @@ class View implements ResultView {
       this.stages.classList.add("two");
       this.stages.append(el("figure", { class: "stage twin" }, twin, this.twinLoading, el("figcaption", {}, "Reconstruction: as the model expects it in health")));
     }
-    this.panel.append(...(this.result.map === null ? [] : [this.mapSliders()]), findingList(this.result.detection, this.result.found.decision === "refused", this.findings));
+    this.panel.append(...(this.result.map === null ? [] : [this.mapSliders()]), findingList(this.result.detection, this.result.found.decision === "refused", this.findings, this.verdicts));
     return el("div", { class: "result" }, el("div", { class: "pictures" }, el("div", { class: "bars" }, this.planeButtons(), this.toolButtons()), this.stages, this.place), this.panel);
   }
 

@@ -19,6 +19,7 @@ from sanum.core.errors import ScanError
 from sanum.core.files import file_sha256
 from sanum.dicom.deidentify import Deidentifier
 from sanum.pacs.config import Listener
+from sanum.service.cases import study_key
 
 INCOMING_SECONDS = 3600.0
 """Files that a killed process left half-received are deleted after so long."""
@@ -41,7 +42,7 @@ NOT_AUTHORISED = 0x0124
 
 @dataclass(frozen=True)
 class Study:
-    """A study on disk: its key, its folder, and when its first and its last instance came (seconds since 1970)."""
+    """A study on disk: `study_key`, folder, and when its first and its last instance came (seconds since 1970)."""
 
     key: str
     folder: Path
@@ -86,7 +87,7 @@ class ReceivedStudies:
         """
         if self._deidentifier is not None:
             file, header = self._without_identity(file, self._deidentifier)
-        study, instance = _key(header.get("StudyInstanceUID")), _key(header.get("SOPInstanceUID"))
+        study, instance = study_key(str(header.get("StudyInstanceUID"))), _key(header.get("SOPInstanceUID"))
         try:
             with self._lock:
                 return self._keep(file, study, instance, _key(_patient(header)))
@@ -97,7 +98,7 @@ class ReceivedStudies:
         """Whether an instance is here, by the UIDs that its sender knows."""
         if self._deidentifier is not None:
             study, instance = self._deidentifier.uid(study), self._deidentifier.uid(instance)
-        return (self._studies / _key(study) / f"{_key(instance)}.dcm").is_file()
+        return (self._studies / study_key(study) / f"{_key(instance)}.dcm").is_file()
 
     def complete(self, now: float) -> list[Study]:
         """Studies to which nothing was added for the quiet time, or that have been arriving for too long."""

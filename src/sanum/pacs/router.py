@@ -144,6 +144,7 @@ class Router:
             files={modality: modality for modality in modalities},
             content_sha256=key,
             idempotency_key=key,
+            study=study.key,
         )
         place.folders.accept(submission.id, incoming)
         kept = False

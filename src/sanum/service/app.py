@@ -29,6 +29,7 @@ from sanum.service.problems import RequestError
 from sanum.service.routes_cases import add_case_routes
 from sanum.service.routes_predict import add_predict_routes
 from sanum.service.routes_service import add_service_routes
+from sanum.service.routes_verdicts import add_verdict_routes
 from sanum.service.streaming import (
     BODY_SLOTS,
     INCOMING,
@@ -99,7 +100,7 @@ def create_app(
     metrics.install(app)
     access.install(app)
     _answer_errors(app)
-    for add_routes in (add_predict_routes, add_case_routes, add_service_routes):
+    for add_routes in (add_predict_routes, add_case_routes, add_verdict_routes, add_service_routes):
         add_routes(app, parts)
     finish_spec(app)
     return app

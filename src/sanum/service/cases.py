@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from sanum.core.errors import ConfigError
-from sanum.service.database import cases
+from sanum.service.database import cases, verdicts
 
 State = Literal["queued", "running", "done", "failed"]
 STATES: tuple[State, ...] = ("queued", "running", "done", "failed")
@@ -49,6 +50,7 @@ class Case:
         inputs_kept: False once retention has deleted what was sent.
         worker: name of the one that is at it.
         excused: attempts that ended through no fault of the case, such as a worker stopped by its operator.
+        study: `study_key` of the DICOM study it came from; None where that is not known.
     """
 
     id: str
@@ -73,6 +75,7 @@ class Case:
     inputs_kept: bool
     worker: str | None = None
     excused: int | None = None
+    study: str | None = None
 
     @property
     def tries(self) -> int:
@@ -87,12 +90,13 @@ class Case:
 
 @dataclass(frozen=True)
 class CaseFilter:
-    """Which cases a listing shows: None for any; `submitters` are the tokens that sent them."""
+    """Which cases a listing shows: None for any; `submitters` are the tokens that sent them, `study` is a `study_key`."""
 
     status: str | None = None
     decision: str | None = None
     model: str | None = None
     submitters: frozenset[str] | None = None
+    study: str | None = None
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,13 @@ class Submission:
     content_sha256: str
     label: str = ""
     idempotency_key: str | None = None
+    study: str | None = None
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+
+def study_key(uid: str) -> str:
+    """What stands for a StudyInstanceUID, which may lead to a patient."""
+    return hashlib.sha256(uid.encode()).hexdigest()[:32]
 
 
 def insert(connection: Connection, submission: Submission) -> Case:
@@ -131,6 +141,7 @@ def insert(connection: Connection, submission: Submission) -> Case:
             files=dict(submission.files),
             content_sha256=submission.content_sha256,
             idempotency_key=submission.idempotency_key,
+            study=submission.study,
         )
     )
     found = _one(connection, cases.c.id == submission.id)
@@ -175,6 +186,7 @@ def list_page(engine: Engine, wanted: CaseFilter, *, limit: int, after: str | No
         (cases.c.status, wanted.status),
         (cases.c.decision, wanted.decision),
         (cases.c.model, wanted.model),
+        (cases.c.study, wanted.study),
     ):
         if value is not None:
             query = query.where(column == value)
@@ -253,8 +265,9 @@ def end(engine: Engine, case: Case, status: Literal["done", "failed"], **values:
 
 
 def delete(engine: Engine, case: str) -> bool:
-    """Forget a case; whether there was one."""
+    """Forget a case and what readers said of it; whether there was one."""
     with engine.begin() as connection:
+        connection.execute(verdicts.delete().where(verdicts.c.case == case))
         return connection.execute(cases.delete().where(cases.c.id == case)).rowcount == 1
 
 

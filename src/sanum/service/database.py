@@ -1,4 +1,4 @@
-"""The service's tables: cases, tokens, workers. SQLite by default, PostgreSQL by a URL, one code for both."""
+"""The service's tables: cases, tokens, verdicts, workers. SQLite by default, PostgreSQL by a URL, one code for both."""
 
 from __future__ import annotations
 
@@ -54,6 +54,7 @@ cases = sa.Table(
     sa.Column("inputs_kept", sa.Boolean, nullable=False, default=True),
     sa.Column("worker", sa.String(64)),
     sa.Column("excused", sa.Integer),
+    sa.Column("study", sa.String(32)),
     sa.UniqueConstraint("submitter", "idempotency_key"),
     sa.Index("cases_by_age", "created", "id"),
     sa.Index("cases_by_status", "status"),
@@ -67,6 +68,16 @@ tokens = sa.Table(
     sa.Column("scopes", sa.JSON, nullable=False),
     sa.Column("created", sa.Float, nullable=False),
     sa.Column("revoked", sa.Float),
+)
+
+verdicts = sa.Table(
+    "verdicts",
+    tables,
+    sa.Column("case", sa.String(32), primary_key=True),
+    sa.Column("finding", sa.Integer, primary_key=True),
+    sa.Column("reader", sa.String(120), primary_key=True),
+    sa.Column("verdict", sa.String(12), nullable=False),
+    sa.Column("given", sa.Float, nullable=False),
 )
 
 workers = sa.Table(

@@ -55,7 +55,7 @@ def finish_spec(app: APIFlask) -> None:
         problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
         for path in spec["paths"].values():
             for method, operation in path.items():
-                if method not in ("get", "post", "delete"):
+                if method not in ("get", "post", "put", "delete"):
                     continue
                 responses = operation["responses"]
                 for status, description in ANSWERS.items():

@@ -60,7 +60,7 @@ def _add_submission(app: APIFlask, parts: Parts) -> None:
     @app.doc(tags=["cases"], summary="See a case", operation_id="get_case")
     def see(case_id: str) -> wire.CaseOut:
         """Where the case stands, and the addresses of its results once it is done."""
-        return _out(parts, _find(parts, case_id))
+        return _out(parts, find_case(parts, case_id))
 
     @app.get("/v1/cases/<case_id>/events")
     @parts.access.requires(app, SEE)
@@ -72,7 +72,7 @@ def _add_submission(app: APIFlask, parts: Parts) -> None:
     )
     def follow(case_id: str) -> Response:
         """Server-sent events: `case` with the case whenever it has changed, `deleted` when it is gone."""
-        _find(parts, case_id)
+        find_case(parts, case_id)
 
         def look() -> wire.CaseOut | None:
             case = cases.get(parts.engine, case_id)
@@ -90,7 +90,9 @@ def _add_listing(app: APIFlask, parts: Parts) -> None:
     @app.doc(tags=["cases"], summary="List cases", operation_id="list_cases")
     def listing(query: wire.ListQuery) -> wire.CasePage:
         """Those that this token may see, newest first."""
-        wanted = CaseFilter(query.status, query.decision, query.model, parts.access.principal().submitters)
+        seen = parts.access.principal().submitters
+        study = None if query.study is None else cases.study_key(query.study)
+        wanted = CaseFilter(query.status, query.decision, query.model, seen, study)
         try:
             page = cases.list_page(parts.engine, wanted, limit=query.limit, after=query.after)
         except ConfigError as error:
@@ -103,7 +105,7 @@ def _add_listing(app: APIFlask, parts: Parts) -> None:
     @app.doc(tags=["cases"], summary="Delete a case", operation_id="delete_case")
     def delete(case_id: str) -> str:
         """Forget the case, its inputs and its results. A job that is at it ends without a result."""
-        case = _find(parts, case_id)
+        case = find_case(parts, case_id)
         cases.delete(parts.engine, case.id)
         parts.folders.delete(case.id)
         parts.audit.write(parts.access.principal().name, "case.delete", case.id)
@@ -125,7 +127,7 @@ def _add_results(app: APIFlask, parts: Parts) -> None:
             raise RequestError(
                 404, "no-result", f"No result is called so; {did_you_mean(name[:80], RESULTS)}"
             )
-        case = _find(parts, case_id)
+        case = find_case(parts, case_id)
         path = parts.folders.result(case, name)
         if path is None:
             told = f"is {case.status}" if case.status != "done" else "has none"
@@ -193,7 +195,12 @@ def _idempotency_key() -> str | None:
     return key
 
 
-def _find(parts: Parts, case_id: str) -> Case:
+def find_case(parts: Parts, case_id: str) -> Case:
+    """The case of this id, as far as the token may see it.
+
+    Raises:
+        RequestError: 404.
+    """
     case = cases.get(parts.engine, case_id) if _CASE_ID.fullmatch(case_id) else None
     if case is None or not parts.access.principal().may_see(case.submitter):
         raise RequestError(404, "no-case", "No case has this id; perhaps it was deleted.")

@@ -121,6 +121,13 @@ def _add_pages(app: APIFlask) -> None:
     def viewer() -> Response:
         return _page(send_from_directory(folder, "index.html", max_age=0))
 
+    @app.get("/study/<uid>")
+    @app.doc(hide=True)
+    def study(uid: str) -> Response:
+        """The same page: it asks, with its token, for the cases of the study that its address names."""
+        del uid
+        return _page(send_from_directory(folder, "index.html", max_age=0))
+
     @app.get("/viewer/<path:name>")
     @app.doc(hide=True)
     def asset(name: str) -> Response:

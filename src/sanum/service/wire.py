@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat
 
 from sanum.core.records import NOTICE
 from sanum.service.cases import BRAIN, Case
+from sanum.service.verdicts import ReaderVerdict, Word
 
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, ends of lines, and marks that turn the direction of a text: it would show other than it is."""
@@ -98,6 +99,36 @@ class ListQuery(BaseModel):
     status: Literal["queued", "running", "done", "failed"] | None = None
     decision: Literal["normal", "abnormal", "refused"] | None = None
     model: PlainText | None = Field(None, max_length=200)
+    study: str | None = Field(
+        None,
+        pattern=r"^[0-9.]{1,64}$",
+        description="StudyInstanceUID of the DICOM study that cases came from.",
+    )
+
+
+class VerdictIn(BaseModel):
+    """What a reader thinks of a finding."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    verdict: Word
+
+
+class VerdictOut(BaseModel):
+    """What a reader said of a finding."""
+
+    finding: int = Field(description="Rank of the finding.")
+    reader: str = Field(description="Name of the token.")
+    verdict: Word
+    given: str = Field(description="ISO 8601, UTC.")
+
+
+class VerdictList(BaseModel):
+    """The verdicts on a case."""
+
+    reader: str = Field(description="Who asks: the name of the token.")
+    verdicts: list[VerdictOut]
+    notice: str = NOTICE
 
 
 class ModelQuery(BaseModel):
@@ -244,6 +275,11 @@ def case_out(case: Case, results: dict[str, str]) -> CaseOut:
         inputs_kept=case.inputs_kept,
         results=results,
     )
+
+
+def verdict_out(one: ReaderVerdict) -> VerdictOut:
+    """A verdict as it goes out."""
+    return VerdictOut(finding=one.finding, reader=one.reader, verdict=one.verdict, given=_iso(one.given))
 
 
 def _progress(case: Case) -> float:
