@@ -198,5 +198,15 @@ def test_an_expert_of_another_sequence_or_a_foreign_network_is_refused(fitted, t
         make(network=network, experts=[path]).fit(heads(), seed=0)
     with pytest.raises(ConfigError, match="no healthy scan to measure"):
         make(network=network, experts=[path]).fit([head_case(0, scan=False)], seed=0)
-    with pytest.raises(ConfigError, match="expected a multi-contrast model of widths"):
-        make(network=path).fit(heads(), seed=0)
+    for setting in ("network", "start"):
+        with pytest.raises(ConfigError, match="expected a multi-contrast model of widths"):
+            make(**{setting: path}).fit(heads(), seed=0)
+
+
+def test_a_training_may_start_from_the_network_of_a_model_file(fitted, tmp_path):
+    """One step at a rate of almost nothing leaves it as it was; from random weights it would be another."""
+    path = a_model(tmp_path, fitted, "start")
+    further = make(start=path, epochs=1, learning_rate=1e-9).fit(heads(), seed=3)
+    for old, new in zip(fitted.net_.parameters(), further.net_.parameters(), strict=True):
+        torch.testing.assert_close(new, old, rtol=2e-3, atol=1e-5)
+    assert further.history_.epochs == 1

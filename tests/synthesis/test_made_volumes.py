@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from sanum.core.modalities import MRI_SEQUENCES
+from sanum.synthesis import made_volumes
 from sanum.synthesis.contrasts import FREE, SEQUENCES, bright_share, tissue_levels
 from sanum.synthesis.draws import Draws
 from sanum.synthesis.fields import box_maximum, box_mean
@@ -87,6 +88,44 @@ def test_a_made_t2w_is_bright_in_the_ventricles_and_a_flair_dark():
     middle = tuple(side // 2 for side in t2w.image.shape)
     assert float(t2w.image[middle]) > 0.8
     assert float(flair.image[middle]) < 0.2
+
+
+def aged(seed=0):
+    """A scan of fluid at 0 and other tissue at 1, before and after ageing, and the shares of fluid."""
+    voxels, brain = head()
+    tissues = voxels[1:]
+    scan = brain * (1.0 - tissues[:2].sum(0))
+    old, wide = made_volumes._aged(scan, tissues, brain, replace(QUIET, atrophy=1.0), Draws(seed))
+    return scan, old, tissues, wide, brain
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_an_aged_scan_has_wider_fluid_at_the_level_of_fluid(seed):
+    """A grey ring around the old ventricles would teach that rings are healthy, and that wide ventricles are not."""
+    scan, old, tissues, wide, brain = aged(seed)
+    assert wide[:2].sum() > tissues[:2].sum()
+    torch.testing.assert_close(old, brain * (1.0 - wide[:2].sum(0).clamp_max(1.0)), rtol=0.0, atol=0.02)
+    assert torch.equal(
+        old[tissues[:2].sum(0) == wide[:2].sum(0)], scan[tissues[:2].sum(0) == wide[:2].sum(0)]
+    )
+
+
+def test_ventricles_may_widen_by_far_and_lose_nothing():
+    """Old people's do, by more than their sulci."""
+    voxels, brain = head()
+    ventricles = voxels[1 + TISSUES.index("ventricle")] * brain
+    wide = made_volumes._wider(ventricles, Draws(1))
+    assert bool((wide >= ventricles).all())
+    assert float(wide.sum()) > 1.2 * float(ventricles.sum())
+
+
+@pytest.mark.parametrize(("name", "sign"), [("T1w", -1.0), ("FLAIR", 1.0), ("T2w", 1.0)])
+def test_rims_of_the_ventricles_are_dark_on_t1w_and_bright_elsewhere(name, sign):
+    voxels, brain = head()
+    image = 0.5 * brain
+    change = made_volumes._capped(image, voxels[1:], name, replace(QUIET, caps=1.0), Draws(0)) - image
+    assert float(change.abs().max()) > 0.01
+    assert float((sign * change).min()) >= 0.0
 
 
 def test_a_free_contrast_is_never_told():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from torch import nn
 
@@ -35,10 +35,11 @@ def train_on_lesions(
     *,
     ema_decay: float,
     depth: int,
+    keep: Literal["last", "best"] = "best",
     seed: int,
     run: Run | None,
 ) -> tuple[Net, History]:
-    """The averaged network of the epoch that marks planted lesions best in validation subjects, in half precision.
+    """The averaged network, in half precision; of the epoch that marks planted lesions best in validation subjects.
 
     Args:
         make: gives the network with random weights.
@@ -47,6 +48,7 @@ def train_on_lesions(
         settings: how long and how fast.
         ema_decay: decay of the running average of the weights.
         depth: as in `sanum.training.loop.Schedule`.
+        keep: "best" as said above, "last" of the last epoch.
         seed: of weights, order and all that the loss draws.
         run: conduct of the training.
     """
@@ -58,7 +60,7 @@ def train_on_lesions(
         seed=seed,
         run=run,
         depth=depth,
-        keep="best",
+        keep=keep,
         final_rate=FINAL_RATE,
         weight_decay=WEIGHT_DECAY,
         max_grad_norm=MAX_GRAD_NORM,

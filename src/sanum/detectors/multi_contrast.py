@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sanum.core.config import later
 from sanum.core.errors import ConfigError, ModelFileError, ScanError, TrainingError
 from sanum.core.modalities import MRI_SEQUENCES
 from sanum.core.records import AnomalyMap, Prepared
@@ -60,6 +61,7 @@ class Config(Teaching):
         smoothing_mm: standard deviation of a Gaussian over the score, in mm, for each of `MRI_SEQUENCES`.
         bright: sequences whose score is weighed by how bright the place is within the case's own brain.
         network: model file of this detector whose network is taken in place of a training; "" trains one.
+        start: model file of this detector whose network the training starts from; "" starts from random weights.
         experts: model files (or names of shipped models) for scans of T1w alone, on the same template.
         expert_share: weight of an expert's score beside the network's, each in healthy heights.
     """
@@ -75,6 +77,7 @@ class Config(Teaching):
     smoothing_mm: tuple[float, ...] = (4.0, 2.0, 1.5, 2.0)
     bright: tuple[str, ...] = ("FLAIR",)
     network: str = ""
+    start: str = later("")
     experts: tuple[str, ...] = ()
     expert_share: float = 0.6
 
@@ -132,7 +135,7 @@ class MultiContrast(Detector):
                     "make them with `sanum tissues`"
                 )
         if self.config.network:
-            self._take_network(self.config.network)
+            self.net_, self.history_ = self._network_of(self.config.network), None
         else:
             self._train(cases, seed, run)
         if self.config.experts:
@@ -143,18 +146,27 @@ class MultiContrast(Detector):
     def _train(self, cases: Sequence[Prepared], seed: int, run: Run | None) -> None:
         settings: Config = self.config
         loss = VolumeLoss(settings.plan, settings.windows, MRI_SEQUENCES)
+        start = self._network_of(settings.start) if settings.start else None
         self.net_, self.history_ = train_on_lesions(
-            self._new_net, loss, cases, settings, ema_decay=EMA_DECAY, depth=WHOLE, seed=seed, run=run
+            (lambda: start) if start is not None else self._new_net,
+            loss,
+            cases,
+            settings,
+            ema_decay=EMA_DECAY,
+            depth=WHOLE,
+            keep="last",
+            seed=seed,
+            run=run,
         )
         chosen = np.random.default_rng(seed).permutation(len(cases))[:HEADS_FOR_STATISTICS]
         refresh_statistics(self.net_, loss, [cases[int(number)] for number in chosen], seed=seed)
         round_to_half(self.net_)
 
-    def _take_network(self, source: str) -> None:
+    def _network_of(self, source: str) -> PlaneRestorer:
         found = read_detector(find_model(Path(source))).detector
         if not isinstance(found, MultiContrast) or found.config.widths != self.config.widths:
             raise ConfigError(f"{source}: expected a multi-contrast model of widths {self.config.widths}")
-        self.net_, self.history_ = found._fitted(), None
+        return found._fitted()
 
     def score(self, case: Prepared) -> AnomalyMap:
         """−ln(1 − chance of lesion) at each voxel, 0 and up, weighed by brightness on FLAIR, smoothed."""

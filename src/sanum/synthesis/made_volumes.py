@@ -21,6 +21,12 @@ UNTOLD = "untold"
 ENDS, MIDDLE = (0.005, 0.5, 0.995), 0.5
 """Quantiles within the brain that become 0, `MIDDLE` and 1, as the template preset has it."""
 
+WIDE_VENTRICLES = 0.6
+"""Share of the aged volumes whose ventricles are wider by far than their sulci."""
+
+PURE = 0.95
+"""Membership from which a voxel's level is that of the tissue alone."""
+
 
 @dataclass(frozen=True)
 class Scanning:
@@ -32,7 +38,7 @@ class Scanning:
         shift: standard deviation of translation, as a share of half the volume.
         warp: greatest smooth displacement, as a share of half the volume.
         atrophy: share of the volumes whose fluid spaces widen.
-        caps: share of the volumes with a bright rim around the ventricles, where the sequence shows such.
+        caps: share of the volumes with a rim around the ventricles: dark on T1w, else bright.
         residue: share of the volumes whose brain mask is off: too wide, too narrow, or cut.
         gamma: standard deviation of the logarithm of the exponent.
         bias: greatest depth of the coil's field.
@@ -167,15 +173,27 @@ def _aged(
     for _ in range(draws.integer(1, 3)):
         wide = box_maximum(fluid, 3)
         fluid = torch.lerp(fluid, wide, (strength * float(draws.uniform(0.3, 1.0, 1))).clamp(0.0, 1.0))
+    if _chance(WIDE_VENTRICLES, draws):
+        fluid[0] = _wider(fluid[0], draws)
     fluid = fluid * brain
     before, after = tissues[:2].sum(0), fluid.sum(0).clamp_max(1.0)
     kept = ((1.0 - after) / (1.0 - before).clamp_min(1e-3)).clamp(0.0, 1.0)
     inner = len(BRAIN_TISSUES)
     tissues = torch.cat([fluid, tissues[2:inner] * kept, tissues[inner:]])
     if scan is not None:
-        level = _mean(scan, before)
-        scan = torch.lerp(scan, torch.full_like(scan, level), (after - before).clamp(0.0, 1.0))
+        level = _mean(scan, (before > PURE).float())
+        scan = torch.lerp(torch.full_like(scan, level), scan, kept)
     return scan, tissues
+
+
+def _wider(ventricles: Tensor, draws: Draws) -> Tensor:
+    """Ventricles with their walls up to five voxels further out, here more and there less."""
+    width = 2 * draws.integer(1, 3) + 1
+    near = box_mean(box_mean(ventricles, width), width)
+    size = cast(Size, tuple(ventricles.shape))
+    uneven = (1.0 + 0.5 * smooth_field(1, size, 4, draws, octaves=1)[0, 0]).clamp(0.3, 2.0)
+    limit = float(draws.log_uniform(0.03, 0.4, 1)) * uneven
+    return torch.maximum(ventricles, ((near - limit) * width + 0.5).clamp(0.0, 1.0) * (near > 0.01))
 
 
 def _contrast(scan: Tensor | None, tissues: Tensor, plan: Plan, draws: Draws) -> tuple[str, Tensor]:
@@ -211,13 +229,18 @@ def _bent(scan: Tensor, draws: Draws) -> Tensor:
 
 
 def _capped(image: Tensor, tissues: Tensor, contrast: str, how: Scanning, draws: Draws) -> Tensor:
-    """Bright rims and caps around the ventricles, as most people have them above sixty: health, not a lesion."""
-    if contrast in ("T1w",) or not _chance(how.caps, draws):
+    """Rims and caps around the ventricles, as most people have them above sixty: health, not a lesion.
+
+    Dark on T1w, where they are fainter, bright elsewhere.
+    """
+    if not _chance(how.caps, draws):
         return image
     near = box_mean(box_mean(tissues[0], 5), 3) * (1.0 - tissues[0])
     size = cast(Size, tuple(image.shape))
     uneven = (1.0 + 0.7 * smooth_field(1, size, 6, draws, octaves=1)[0, 0]).clamp(0.0, 2.0)
-    return image + float(draws.uniform(0.1, 0.9, 1)) * near * uneven * tissues[TISSUES.index("white")]
+    most = -0.5 if contrast == "T1w" else 0.9
+    depth = most * float(draws.uniform(0.1, 1.0, 1))
+    return image + depth * near * uneven * tissues[TISSUES.index("white")]
 
 
 def _masked(brain: Tensor, how: Scanning, draws: Draws) -> Tensor:
