@@ -2,7 +2,7 @@
 
 python docs/make_case_pictures.py MODEL STORE OUT.png
 
-The cases are the ten that part the lesion cases of the test split, ordered by average precision in the brain, evenly; of a
+The cases are the ten (fewer, where there are fewer) that part the lesion cases of the test split, ordered by average precision in the brain, evenly; of a
 volume the slice with most of the lesion is shown. Above the prepared scan with the marked lesion in outline, below the map in
 the colours of a report, whose ends are set by healthy scans.
 """
@@ -34,15 +34,16 @@ def ten_cases(model: Model, store: Store) -> list[tuple[str, float]]:
             values = model.detector.score(case).values
             ranked.append((row.case, average_precision(values[case.mask], case.lesion[case.mask])))
     ranked.sort(key=lambda pair: pair[1])
-    return [ranked[int(place)] for place in np.linspace(0, len(ranked) - 1, SHOWN).round()]
+    return [ranked[int(n)] for n in np.linspace(0, len(ranked) - 1, min(SHOWN, len(ranked))).round()]
 
 
 def draw(model: Model, store: Store, out: Path) -> None:
     """Write the picture."""
-    figure = Figure(figsize=(SHOWN * 1.5, 3.4), dpi=110)
-    axes = figure.subplots(2, SHOWN)
+    cases = ten_cases(model, store)
+    figure = Figure(figsize=(len(cases) * 1.5, 3.4), dpi=110)
+    axes = figure.subplots(2, len(cases), squeeze=False)
     low, high = map_scale(model.calibrated())
-    for column, (name, precision) in zip(axes.T, ten_cases(model, store), strict=True):
+    for column, (name, precision) in zip(axes.T, cases, strict=True):
         case = store.load(name)
         assert case.lesion is not None
         k = int((case.lesion & case.mask).sum(axis=(0, 1)).argmax())
@@ -69,4 +70,5 @@ if __name__ == "__main__":
     parser.add_argument("store", type=Path)
     parser.add_argument("out", type=Path)
     given = parser.parse_args()
-    draw(load(find_model(given.model)), Store.open(given.store), given.out)
+    shown = Store.open(given.store)
+    draw(load(find_model(given.model)).suited_to(shown.preparation), shown, given.out)

@@ -1,6 +1,9 @@
-"""Draw every kind of synthetic lesion and artefact into docs/images: python docs/make_gallery.py SCAN.nii.gz.
+"""Draw every kind of synthetic lesion, artefact and made contrast into docs/images.
 
-SCAN is a brain-extracted T1w volume; the published pictures use ds002748, sub-01 (CC0).
+python docs/make_gallery.py SCAN.nii.gz HEADS CASE
+
+SCAN is a brain-extracted T1w volume and HEADS a store of `sanum tissues` that holds CASE; the published pictures use
+ds002748, sub-01 and sub-10 (CC0).
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
@@ -16,17 +20,23 @@ from sanum.core.records import Prepared
 from sanum.formats import read_scan
 from sanum.prepare.pipeline import prepare
 from sanum.prepare.presets import Template
+from sanum.prepare.store import Store
 from sanum.synthesis.artefacts import ARTEFACTS, spoil
+from sanum.synthesis.contrasts import FREE, SEQUENCES
+from sanum.synthesis.draws import Draws
 from sanum.synthesis.kinds import KINDS
+from sanum.synthesis.made_volumes import Mix, Plan, make_volumes
 from sanum.synthesis.plant import plant
 
 IMAGES = Path(__file__).parent / "images"
 SIZES_ML, SEVERITIES = (5.0, 10.0, 20.0), (0.3, 0.6, 1.0)
 CAPTION = 14
+CONTRASTS = 8
+"""Volumes shown of each contrast."""
 
 
-def main(path: str) -> None:
-    """Write synthesis-lesions.png and synthesis-artefacts.png."""
+def main(path: str, heads: str, head: str) -> None:
+    """Write synthesis-lesions.png, synthesis-artefacts.png and synthesis-contrasts.png."""
     case = prepare({"T1w": read_scan(Path(path), "T1w")}, Template(), case="gallery", subject="gallery")
     rows = [
         _lesion_row(case, kind.name, f"{kind.name} ({kind.purpose})", seed) for seed, kind in enumerate(KINDS)
@@ -34,6 +44,9 @@ def main(path: str) -> None:
     IMAGES.mkdir(exist_ok=True)
     _save(rows, IMAGES / "synthesis-lesions.png", columns=2)
     _save([_artefact_row(case, name) for name in ARTEFACTS], IMAGES / "synthesis-artefacts.png", columns=1)
+    healthy = Store.open(Path(heads)).load(head)
+    rows = [_contrast_row(healthy, name) for name in (*SEQUENCES, FREE)]
+    _save(rows, IMAGES / "synthesis-contrasts.png", columns=1)
 
 
 def _lesion_row(case: Prepared, kind: str, title: str, seed: int) -> Image.Image:
@@ -51,6 +64,20 @@ def _artefact_row(case: Prepared, name: str) -> Image.Image:
     spoilt = [spoil(case, name, severity=severity, seed=1) for severity in SEVERITIES]
     pictures = [_upright(each.voxels[0, :, :, k]) for each in (case, *spoilt)]
     return _captioned(pictures, f"{name}: none, severity {', '.join(map(str, SEVERITIES))}")
+
+
+def _contrast_row(head: Prepared, name: str) -> Image.Image:
+    """Volumes of one head as training sees them: the slice with most of the lesion, or the middle one."""
+    voxels = torch.from_numpy(np.asarray(head.voxels, np.float32))
+    made = tuple(float(name == one) for one in SEQUENCES)
+    plan = Plan(mix=Mix(scanned=0.0, made=made, free=float(name == FREE)))
+    draws, pictures = Draws(7, voxels.device), []
+    for _ in range(CONTRASTS):
+        (volume,) = make_volumes(voxels[:-1], voxels[-1], plan, plan.lesions, 1, draws)
+        lesion = volume.lesion.numpy() > 0.5
+        k = int(lesion.sum(axis=(0, 1)).argmax()) if lesion.any() else lesion.shape[2] // 2
+        pictures.append(_outlined(volume.image[:, :, k].numpy(), lesion[:, :, k]))
+    return _captioned(pictures, name)
 
 
 def _upright(plane: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -86,4 +113,4 @@ def _save(rows: list[Image.Image], path: Path, columns: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:4])
