@@ -12,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from sanum.core.shipped import DEFAULT_MODEL
 from sanum.workflow.demo import demo
 
 GALLERY = Path(__file__).parent / "gallery" / "reports"
@@ -28,11 +29,10 @@ def main(folder: Path) -> None:
         lesion = max(
             (row for row in rows if row["label"] == "lesion"), key=lambda row: float(row["score"] or 0)
         )
-        evaluation = next(iter(sorted(run.glob("evaluation-*/evaluation.html"))))
         pages = {
             "case.html": run / "results" / lesion["case"] / "report.html",
             "cohort.html": run / "results" / "cohort.html",
-            "evaluation.html": evaluation,
+            "evaluation.html": run / f"evaluation-{DEFAULT_MODEL}" / "evaluation.html",
         }
         folder.mkdir(parents=True, exist_ok=True)
         for name, page in pages.items():

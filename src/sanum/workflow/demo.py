@@ -29,8 +29,8 @@ from sanum.workflow.prepare import prepare_cohort
 TRAIN, CALIBRATION, TEST_HEALTHY, TEST_LESION = 12, 12, 3, 3
 LEVEL = 0.1
 LESION_ML = 10.0
-RECIPES: dict[str, dict[str, Any]] = {"atlas": {}, "cae": {"epochs": 4}}
-SHOWN = "atlas"
+RECIPES: dict[str, dict[str, Any]] = {"intensity": {}, "atlas": {}, "cae": {"epochs": 4}}
+SHOWN = DEFAULT_MODEL
 
 
 @dataclass(frozen=True)
