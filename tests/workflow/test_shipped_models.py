@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from sanum.core.grid import Grid
 from sanum.core.shipped import shipped_models
@@ -19,7 +20,20 @@ from tests.phantoms import ellipsoid
 RADII_MM = (24.0, 26.0, 24.0)
 """63 ml: nobody would miss it."""
 
-EACH_MODEL = pytest.mark.parametrize("path", shipped_models().values(), ids=shipped_models())
+OF_VOLUMES = {name: path for name, path in shipped_models().items() if name != "sanum-flair-slices"}
+EACH_MODEL = pytest.mark.parametrize("path", OF_VOLUMES.values(), ids=OF_VOLUMES)
+
+LEVELS = {"FLAIR": (0.05, 0.6, 0.5), "T2w": (1.0, 0.55, 0.4), "PDw": (0.7, 0.7, 0.55)}
+"""Of fluid, grey and white matter."""
+
+
+def template_in(modality: str) -> Volume:
+    """The template's tissues at levels of a sequence: no real scan of it is free to ship."""
+    fluid, grey, white = LEVELS[modality]
+    template = icbm152()
+    rest = np.clip(1.0 - template.grey - template.white, 0.0, 1.0)
+    voxels = 1000.0 * template.brain * (grey * template.grey + white * template.white + fluid * rest)
+    return voxels.astype(np.float32)
 
 
 def judged_with_lesion(
@@ -43,24 +57,35 @@ def test_a_large_lesion_in_the_template_is_a_significant_finding(path: Path, tmp
     assert_found(found, lesion)
 
 
-@pytest.mark.parametrize("modality", ["FLAIR", "T2w", "PDw"])
+@pytest.mark.parametrize("modality", LEVELS)
 def test_a_model_of_every_sequence_finds_it_in_each_and_says_that_no_rate_is_guaranteed(
     modality: str, tmp_path: Path
 ) -> None:
-    """The template's tissues at levels of the sequence: no real scan of it is free to ship."""
-    fluid, grey, white = {"FLAIR": (0.05, 0.6, 0.5), "T2w": (1.0, 0.55, 0.4), "PDw": (0.7, 0.7, 0.55)}[
-        modality
-    ]
-    template = icbm152()
-    share = np.stack([template.grey, template.white])
-    rest = np.clip(1.0 - share.sum(0), 0.0, 1.0)
-    voxels = 1000.0 * template.brain * (grey * share[0] + white * share[1] + fluid * rest)
-    path = shipped_models()["sanum-brain"]
+    path, grid = shipped_models()["sanum-brain"], icbm152().grid
     found, lesion = judged_with_lesion(
-        path, voxels.astype(np.float32), template.grid, (-30.0, -20.0, 30.0), tmp_path, modality
+        path, template_in(modality), grid, (-30.0, -20.0, 30.0), tmp_path, modality
     )
     assert_found(found, lesion)
     assert any("were made, not scanned" in warning for warning in found.warnings)
+
+
+def test_a_bright_lesion_in_a_picture_is_a_significant_finding(tmp_path: Path) -> None:
+    template = icbm152()
+    k = round(float(template.grid.to_voxel(np.array([[0.0, 0.0, 28.0]]))[0, 2]))
+    lesion = ellipsoid(template.grid, (-30.0, -20.0, 28.0), (12.0, 14.0, 12.0)) & (template.brain > 0)
+    picture = np.where(lesion, 900.0, template_in("FLAIR"))[:, :, k]
+    Image.fromarray((picture.T[::-1] / 4).astype(np.uint8)).save(tmp_path / "case_FLAIR.png")
+    model = load(shipped_models()["sanum-flair-slices"])
+    found = detect(model, file_row(tmp_path / "case_FLAIR.png", model.takes))
+    assert_found(found, lesion[:, ::-1, k][:, :, None])
+
+
+@pytest.mark.real
+def test_a_large_stroke_in_a_picture_is_a_significant_finding(tmp_path: Path, real_data: Path) -> None:
+    model, folder = load(shipped_models()["sanum-flair-slices"]), real_data / "soop-flair"
+    found = detect(model, file_row(folder / "image" / "sub-0002.png", model.takes))
+    stroke = np.asarray(Image.open(folder / "lesion" / "sub-0002.png")) > 0
+    assert_found(found, stroke.T[:, ::-1, None])
 
 
 @EACH_MODEL

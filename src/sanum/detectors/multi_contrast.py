@@ -74,12 +74,12 @@ class Config(Teaching):
     plan: Plan = field(default_factory=Plan)
     windows: Windows = field(default_factory=Windows)
     planes: tuple[int, ...] = (0, 1, 2)
-    smoothing_mm: tuple[float, ...] = (4.0, 2.0, 1.5, 2.0)
+    smoothing_mm: tuple[float, ...] = (2.0, 2.0, 1.5, 2.0)
     bright: tuple[str, ...] = ("FLAIR",)
     network: str = ""
     start: str = later("")
     experts: tuple[str, ...] = ()
-    expert_share: float = 0.6
+    expert_share: float = 0.7
 
     def __post_init__(self) -> None:
         super().__post_init__()
