@@ -40,7 +40,7 @@ def test_every_import_is_declared_where_it_is_used():
     base = declared(project["dependencies"])
     for path in (ROOT / "src" / "sanum").rglob("*.py"):
         allowed = set(base)
-        if "service" in path.parts or path.name == "token.py":
+        if {"service", "pacs"} & set(path.relative_to(ROOT / "src").parts) or path.name == "token.py":
             allowed |= declared(extras["serve"])
         for name in set(imported(path)) - set(sys.stdlib_module_names) - {"sanum"}:
             package = COME_ALONG.get(name, PACKAGES.get(name, name.replace("_", "-"))).lower()
@@ -56,7 +56,7 @@ def test_the_packages_of_an_extra_are_those_that_it_installs():
     assert extras["all"] == ["sanum[cluster,dicom,onnx,serve]"]
 
 
-@pytest.mark.parametrize("verb", [["serve", "sanum-t1-restore"], ["token", "list"]])
+@pytest.mark.parametrize("verb", [["serve", "sanum-t1-restore"], ["token", "list"], ["listen", "pacs.toml"]])
 def test_a_verb_without_its_extra_says_what_to_install(verb, tmp_path):
     code = (
         f"import sys\nsys.modules.update(apiflask=None, sqlalchemy=None)\nsys.argv = ['sanum', *{verb!r}]\n"

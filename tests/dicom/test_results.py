@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fhir.resources.R4B.diagnosticreport import DiagnosticReport
 from pydicom import dcmread
 
 pytest.importorskip("highdicom")
@@ -14,6 +15,7 @@ pytest.importorskip("highdicom")
 from sanum.core.errors import GeometryError, ScanError
 from sanum.core.files import write_json
 from sanum.core.grid import Grid
+from sanum.dicom.deidentify import Deidentifier
 from sanum.formats import read_scan, write_map
 from sanum.workflow.detect import CaseDetection
 from sanum.workflow.dicom_results import add_dicom
@@ -261,6 +263,37 @@ def test_a_refusal_of_several_series_refers_to_the_study(tmp_path):
     saved(refused("several series fit"), tmp_path / "out")
     files = add_dicom(tmp_path / "out", tmp_path / "in", "T1w")
     assert dcmread(files[0]).StudyInstanceUID == "1.2.3.4"
+
+
+def test_results_without_identities_list_no_series(tmp_path):
+    """Descriptions are free text, and the reason of a refusal quotes them; it is also drawn into pages."""
+    source = series(tmp_path / "in", AFFINES["axial"])
+    saved(refused("no series fits T1w:\n  5: T1w Geheim; 64 frames"), tmp_path / "out")
+    files = add_dicom(tmp_path / "out", source, "T1w", deidentifier=Deidentifier(b"s" * 32))
+    report = json.loads((tmp_path / "out" / "dicom-deidentified" / "diagnostic-report.json").read_text())
+    assert report["conclusion"].endswith("Not judged: no series fits T1w:")
+    assert not [path for path in files if b"Geheim" in path.read_bytes()]
+
+
+def test_the_fhir_report_says_what_the_structured_report_says(tmp_path):
+    source = series(tmp_path / "in", AFFINES["axial"])
+    found = judged(source, tmp_path / "out")
+    add_dicom(tmp_path / "out", source, "T1w")
+    text = (tmp_path / "out" / "dicom" / "diagnostic-report.json").read_text()
+    assert "Geheim" not in text
+    assert "GEHEIM" not in text
+    report = DiagnosticReport.model_validate_json(text)
+    assert report.imagingStudy[0].identifier.value == "urn:oid:1.2.3.4"
+    device, case, finding = report.contained
+    assert device.deviceName[0].name == "demo"
+    assert case.valueCodeableConcept.coding[0].code == found.status
+    assert [one.reference for one in report.result] == ["#case", "#finding-1"]
+    values = {
+        one.code.coding[0].display: one.valueQuantity.value for one in finding.component if one.valueQuantity
+    }
+    assert float(values["Volume"]) == pytest.approx(found.findings[0].size)
+    left = float(values["Peak position towards the patient's left"])
+    assert left == pytest.approx(-found.findings[0].peak_mm[0])
 
 
 def test_without_a_frame_of_reference_nothing_is_given_a_place(tmp_path):

@@ -49,8 +49,9 @@ def listen(tmp_path):
         )
         studies = ReceivedStudies(tmp_path / "data", listener, deidentifier)
         receiver = Receiver(config, studies, AuditLog(tmp_path / "data" / "audit.log"))
+        port = receiver.start()
         running.append(receiver)
-        return Listening(receiver.start(), tmp_path / "data", studies)
+        return Listening(port, tmp_path / "data", studies)
 
     yield start
     for receiver in running:

@@ -29,17 +29,17 @@ def small_series(study: str = "1.2.3.4", count: int = 3, **tags) -> list[Dataset
     return made
 
 
-def associate(port: int, calling: str = "SCANNER", called: str = "SANUM"):
+def associate(port: int, calling: str = "SCANNER", called: str = "SANUM", tls=None):
     entity = AE(ae_title=calling)
     entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 20
     entity.add_requested_context(Verification)
     entity.add_requested_context(MRImageStorage, ExplicitVRLittleEndian)
-    return entity.associate("127.0.0.1", port, ae_title=called)
+    return entity.associate("127.0.0.1", port, ae_title=called, tls_args=tls)
 
 
-def send(port: int, datasets: Sequence[Dataset], calling: str = "SCANNER") -> list[int | None]:
+def send(port: int, datasets: Sequence[Dataset], calling: str = "SCANNER", tls=None) -> list[int | None]:
     """Send data sets; the status of each, None where the connection was lost."""
-    link = associate(port, calling)
+    link = associate(port, calling, tls=tls)
     assert link.is_established
     told = [link.send_c_store(one).get("Status") for one in datasets]
     link.release()

@@ -9,6 +9,7 @@ from pydicom import dcmread
 
 from sanum.core.errors import ConfigError
 from sanum.dicom.deidentify import Deidentifier
+from sanum.pacs import receiver
 from tests.formats.dicom_files import NAME
 from tests.pacs.sender import associate, encoded, half_an_association, send, small_series
 
@@ -107,6 +108,16 @@ def test_more_instances_than_a_study_may_have_are_refused(listen):
 def test_a_study_larger_than_allowed_and_a_full_disk_are_refused(listen):
     assert send(listen(most_gb=2e-6).port, small_series(count=3))[-1] == 0xA700
     assert send(listen(free_gb=1e9).port, small_series(study="1.2.9", count=1)) == [0xA700]
+
+
+def test_an_instance_that_never_ends_is_cut_off(listen, monkeypatch):
+    monkeypatch.setattr(receiver, "MOST_INSTANCE_BYTES", 50_000)
+    here = listen()
+    endless = small_series(count=1)[0]
+    endless.PixelData = bytes(10_000_000)
+    assert send(here.port, [endless]) == [None]
+    assert here.files() == []
+    assert send(here.port, small_series(study="1.2.9", count=1)) == [0x0000]
 
 
 def test_a_series_that_never_ends_is_complete_after_the_longest_time(listen):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 EXTRAS = {
     "cluster": ("dask", "dask_jobqueue", "distributed"),
-    "dicom": ("dicomweb_client", "highdicom", "pynetdicom"),
+    "dicom": ("dicomweb_client", "highdicom", "pynetdicom", "requests"),
     "onnx": ("onnx", "onnxruntime", "onnxscript"),
     "serve": (
         "apiflask",

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sanum.core.errors import ConfigError, ScanError
-from sanum.core.files import atomic_folder
+from sanum.core.files import atomic_folder, write_json
 from sanum.core.findings import Finding
 from sanum.core.records import Detection
 from sanum.core.source_series import SourceSeries
@@ -66,6 +66,8 @@ def write_results(
 ) -> list[Path]:
     """Write a segmentation, the map, a structured report, pages and a PDF into a folder, all or nothing.
 
+    `diagnostic-report.json` beside them says the same in FHIR.
+
     A refused case, or one whose files have no frame of reference, gets what needs no place: report, pages and PDF.
 
     Args:
@@ -76,12 +78,14 @@ def write_results(
         map_kind: the map as floats, or as shares of the colour scale for viewers that know no parametric maps.
 
     Returns:
-        The files.
+        The DICOM files.
 
     Raises:
         ScanError: the source lacks what every DICOM object must refer to.
         StorageError: the folder can't be written.
     """
+    from sanum.dicom.fhir import diagnostic_report
+
     subject = Subject(detection, source)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they quote values, which may be names
@@ -95,13 +99,19 @@ def write_results(
         with atomic_folder(folder) as partial:
             for name, dataset in made.items():
                 dataset.save_as(partial / f"{name}.dcm", enforce_file_format=True)
+            findings = _segmented(subject, shown)
+            write_json(partial / "diagnostic-report.json", diagnostic_report(subject, findings))
     return [folder / f"{name}.dcm" for name in made]
+
+
+def _segmented(subject: Subject, shown: Shown) -> tuple[Finding, ...]:
+    return written_findings(subject.detection) if subject.placed and shown.labels is not None else ()
 
 
 def _made(subject: Subject, shown: Shown, map_kind: MapKind) -> dict[str, Any]:
     from sanum.dicom import image_results, measurements, page_results
 
-    findings = written_findings(subject.detection) if subject.placed and shown.labels is not None else ()
+    findings = _segmented(subject, shown)
     made: dict[str, Any] = {}
     if findings and shown.labels is not None:
         made["segmentation"] = image_results.segmentation(subject, shown.labels, findings)

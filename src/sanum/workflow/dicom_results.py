@@ -55,6 +55,8 @@ def add_dicom(
         return []
     detection = _without_path(saved_detection(results), split_part(source)[0])
     origin = _origin(source, modality, detection)
+    if deidentifier is not None:
+        detection = _without_descriptions(detection)
     overlays = sorted(results.glob("overlay-*.png"))
     values = _values(results, origin)
     shown = Shown(
@@ -100,6 +102,18 @@ def _origin(source: Path, modality: str | None, detection: Detection) -> SourceS
 def _without_path(detection: Detection, source: Path) -> Detection:
     """The same without the source's path in its reason, which may tell more than a PACS should know."""
     return replace(detection, reason=detection.reason.replace(str(source), "the study"))
+
+
+def _without_descriptions(detection: Detection) -> Detection:
+    """The same without the lists of series that reasons and warnings end with: people write their descriptions freely."""
+    told = detection.provenance
+    sources = tuple(replace(one, path="", series="", notes=()) for one in told.sources)
+    return replace(
+        detection,
+        reason=detection.reason.partition("\n")[0],
+        warnings=tuple(text.partition("\n")[0] for text in detection.warnings),
+        provenance=replace(told, sources=sources),
+    )
 
 
 def _values(results: Path, origin: SourceSeries) -> Volume | None:
