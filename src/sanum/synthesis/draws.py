@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -38,6 +39,19 @@ class Draws:
         """One whole number from `low` up to and including `high`."""
         drawn = torch.randint(low, high + 1, (1,), generator=self._generator, device=self.device)
         return int(drawn)
+
+    def number(self, low: float = 0.0, high: float = 1.0) -> float:
+        """One number between `low` and `high`."""
+        return float(self.uniform(low, high, 1))
+
+    def happens(self, probability: float) -> bool:
+        """Whether something of this probability happens, once."""
+        return self.number() < probability
+
+    def pick(self, options: Sequence[tuple[str, float]]) -> str:
+        """A name in proportion to its weight."""
+        weights = torch.tensor([weight for _, weight in options], device=self.device)
+        return options[int(self.choose(weights, 1))][0]
 
     def chance(self, probability: float, *shape: int) -> Tensor:
         """True with the given probability."""

@@ -73,15 +73,15 @@ def plant_lesions(
         The image with lesions, and the lesion mask (I, J, K) in {0, 1}.
     """
     image, marked = image.clone(), torch.zeros_like(brain)
-    if _drawn(draws) < lesions.healthy:
+    if draws.number() < lesions.healthy:
         return image, marked
     for _ in range(draws.integer(1, lesions.most)):
-        form = _pick(FORMS, draws)
+        form = draws.pick(FORMS)
         voxels = float(draws.log_uniform(lesions.smallest, lesions.largest, 1))
-        severity = lesions.mildest + (1.0 - lesions.mildest) * _drawn(draws)
-        sign = 1.0 if _drawn(draws) < bright else -1.0
+        severity = lesions.mildest + (1.0 - lesions.mildest) * draws.number()
+        sign = 1.0 if draws.number() < bright else -1.0
         for box, soft, mask in _shapes(form, voxels, memberships, brain, draws):
-            painted = _painted(_pick(SUBSTANCES, draws), image, box, soft, sign, severity, memberships, draws)
+            painted = _painted(draws.pick(SUBSTANCES), image, box, soft, sign, severity, memberships, draws)
             image[box] = painted.clamp(0.0, 1.25)
             marked[box] = torch.maximum(marked[box], mask)
     return image, marked
@@ -107,7 +107,7 @@ def _rough(
     """A stretched ball with an irregular border."""
     del centre, tissue, brain
     rough = _roughness(offset, draws, coarsest=2, finest=6)
-    return _stretched(offset, 2.5, draws) + float(draws.uniform(0.1, 0.6, 1)) * radius * rough
+    return _stretched(offset, 2.5, draws) + draws.number(0.1, 0.6) * radius * rough
 
 
 def _infiltrating(
@@ -118,8 +118,8 @@ def _infiltrating(
     ragged = _roughness(offset, draws, coarsest=3, finest=7)
     fluid = tissue[0] + tissue[1]
     grey = tissue[TISSUES.index("cortex")] + tissue[TISSUES.index("deep-grey")]
-    pull = radius * (float(draws.uniform(0.5, 1.5, 1)) * fluid + float(draws.uniform(0.0, 0.8, 1)) * grey)
-    return _stretched(offset, 2.2, draws) + float(draws.uniform(0.3, 0.9, 1)) * radius * ragged + pull
+    pull = radius * (draws.number(0.5, 1.5) * fluid + draws.number(0.0, 0.8) * grey)
+    return _stretched(offset, 2.2, draws) + draws.number(0.3, 0.9) * radius * ragged + pull
 
 
 def _territory(
@@ -137,9 +137,9 @@ def _territory(
     across = (out.square() - along.square()).clamp_min(0.0).sqrt()
     sector = torch.atan2(across, along) * out.clamp_min(5.0)
     reach = float((centre - middle).norm())
-    inner = 1.5 * (float(draws.uniform(0.1, 0.8, 1)) * reach - out) + radius
+    inner = 1.5 * (draws.number(0.1, 0.8) * reach - out) + radius
     rough = _roughness(offset, draws, coarsest=2, finest=5)
-    return torch.maximum(sector, inner) + float(draws.uniform(0.15, 0.5, 1)) * radius * rough
+    return torch.maximum(sector, inner) + draws.number(0.15, 0.5) * radius * rough
 
 
 def _cortical(
@@ -151,8 +151,8 @@ def _cortical(
     away = 1.0 - tissue[TISSUES.index("cortex")]
     return (
         0.6 * _stretched(offset, 2.0, draws)
-        + radius * float(draws.uniform(0.5, 1.5, 1)) * away
-        + float(draws.uniform(0.1, 0.5, 1)) * radius * rough
+        + radius * draws.number(0.5, 1.5) * away
+        + draws.number(0.1, 0.5) * radius * rough
     )
 
 
@@ -167,14 +167,14 @@ def _plaques(
     near = box_maximum(memberships[0], 7) * white
     found = []
     for _ in range(draws.integer(1, 6)):
-        around = _drawn(draws) < 0.5 and float(near.sum()) > 1.0
+        around = draws.number() < 0.5 and float(near.sum()) > 1.0
         centre = _place(near if around else white + 0.05 * brain, draws)
         size = min(max(voxels / 12.0, 10.0), 200.0) * float(draws.log_uniform(0.5, 2.0, 1))
         radius = (3.0 * size / (4.0 * math.pi)) ** (1 / 3)
         box = _box(centre, 2.4 * radius + 3.0, brain.shape)
         offset = _offsets(box, centre, brain.device)
         rough = _roughness(offset, draws, coarsest=2, finest=3)
-        level = _stretched(offset, 2.2, draws) + float(draws.uniform(0.0, 0.3, 1)) * radius * rough
+        level = _stretched(offset, 2.2, draws) + draws.number(0.0, 0.3) * radius * rough
         found.append(_cut(level, size, box, brain, draws))
     return found
 
@@ -201,21 +201,21 @@ def _painted(
     change: float = sign * FAINTEST * (STRONGEST / FAINTEST) ** severity
     opacity = 0.25 + 0.75 * severity
     fluid = memberships[0, *box] + memberships[1, *box]
-    spared = 1.0 - fluid.clamp(0.0, 1.0) * float(_drawn(draws) < 0.75)
+    spared = 1.0 - fluid.clamp(0.0, 1.0) * float(draws.number() < 0.75)
     texture = _roughness(healthy[None], draws, coarsest=3, finest=12)
     if substance == "shift":
-        return healthy + change * soft * spared * (1.0 + float(draws.uniform(0.0, 0.5, 1)) * texture)
+        return healthy + change * soft * spared * (1.0 + draws.number(0.0, 0.5) * texture)
     if substance == "oedema":
         washed = box_mean(healthy, 5)
-        share = float(draws.uniform(0.3, 1.0, 1))
+        share = draws.number(0.3, 1.0)
         return healthy + soft * spared * (share * (washed - healthy) + change)
     if substance == "graft":
         return torch.lerp(healthy, _donor(image, box, draws), soft * opacity)
     ends = (0.75, 1.15) if sign > 0 else (0.0, 0.5)
-    matter = float(draws.uniform(*ends, 1)) + float(draws.uniform(0.0, 0.12, 1)) * texture
+    matter = draws.number(*ends) + draws.number(0.0, 0.12) * texture
     if substance == "cored":
-        core = ((soft - float(draws.uniform(0.55, 0.85, 1))) * 8.0).clamp(0.0, 1.0)
-        matter = torch.lerp(matter, torch.full_like(matter, _drawn(draws)), core)
+        core = ((soft - draws.number(0.55, 0.85)) * 8.0).clamp(0.0, 1.0)
+        matter = torch.lerp(matter, torch.full_like(matter, draws.number()), core)
     return torch.lerp(healthy, matter, soft * opacity)
 
 
@@ -264,12 +264,3 @@ def _offsets(box: Box, centre: Tensor, device: torch.device) -> Tensor:
     """(3, I, J, K) position of each voxel of the box relative to `centre`."""
     axes = [torch.arange(part.start, part.stop, dtype=torch.float32, device=device) for part in box]
     return torch.stack(torch.meshgrid(*axes, indexing="ij")) - centre[:, None, None, None]
-
-
-def _pick(options: tuple[tuple[str, float], ...], draws: Draws) -> str:
-    weights = torch.tensor([weight for _, weight in options])
-    return options[int(draws.choose(weights, 1))][0]
-
-
-def _drawn(draws: Draws) -> float:
-    return float(draws.uniform(0.0, 1.0, 1))

@@ -136,7 +136,7 @@ def _made(
     inside = ((brain * shown) > 0.5).float()
     ill, lesion = plant_lesions(image, tissues, inside, lesions, bright_share(contrast), draws)
     seen, healthy = _scanned(torch.stack([ill, image])[:, None], shown, plan.scanning, draws)
-    told = contrast != FREE and _chance(plan.mix.told, draws)
+    told = contrast != FREE and draws.happens(plan.mix.told)
     return MadeVolume(seen, lesion, healthy, shown, contrast if told else UNTOLD)
 
 
@@ -150,8 +150,8 @@ def _posed(head: Tensor, brain: Tensor, how: Scanning, draws: Draws) -> tuple[Te
     size = cast(Size, tuple(brain.shape))
     places = functional.affine_grid(pose, [1, 1, *size], align_corners=False)
     warp = torch.cat([smooth_field(1, size, draws.integer(3, 6), draws, octaves=1) for _ in range(3)], dim=1)
-    places = places + (float(draws.uniform(0.0, how.warp, 1)) * warp).movedim(1, -1)
-    if _chance(0.5, draws):
+    places = places + (draws.number(0.0, how.warp) * warp).movedim(1, -1)
+    if draws.happens(0.5):
         places = places * torch.tensor([1.0, 1.0, -1.0])
     first = 0 if bool(head[0].any()) else 1
     moved = functional.grid_sample(torch.cat([head[first:], brain[None]])[None], places, align_corners=False)[
@@ -165,15 +165,15 @@ def _aged(
     scan: Tensor | None, tissues: Tensor, brain: Tensor, how: Scanning, draws: Draws
 ) -> tuple[Tensor | None, Tensor]:
     """Wider ventricles and sulci: fluid spreads over the tissue next to it."""
-    if not _chance(how.atrophy, draws):
+    if not draws.happens(how.atrophy):
         return scan, tissues
     size = cast(Size, tuple(brain.shape))
-    strength = float(draws.uniform(0.1, 1.0, 1)) + 0.4 * smooth_field(1, size, 4, draws, octaves=1)[0, 0]
+    strength = draws.number(0.1, 1.0) + 0.4 * smooth_field(1, size, 4, draws, octaves=1)[0, 0]
     fluid = tissues[:2].clone()
     for _ in range(draws.integer(1, 3)):
         wide = box_maximum(fluid, 3)
-        fluid = torch.lerp(fluid, wide, (strength * float(draws.uniform(0.3, 1.0, 1))).clamp(0.0, 1.0))
-    if _chance(WIDE_VENTRICLES, draws):
+        fluid = torch.lerp(fluid, wide, (strength * draws.number(0.3, 1.0)).clamp(0.0, 1.0))
+    if draws.happens(WIDE_VENTRICLES):
         fluid[0] = _wider(fluid[0], draws)
     fluid = fluid * brain
     before, after = tissues[:2].sum(0), fluid.sum(0).clamp_max(1.0)
@@ -206,13 +206,13 @@ def _contrast(scan: Tensor | None, tissues: Tensor, plan: Plan, draws: Draws) ->
         return "T1w", _bent(scan, draws)
     image = rendered(tissues, tissue_levels(name, draws))
     size = cast(Size, tuple(image.shape))
-    image = image + float(draws.uniform(0.0, 0.03, 1)) * smooth_field(1, size, 24, draws, octaves=1)[0, 0]
+    image = image + draws.number(0.0, 0.03) * smooth_field(1, size, 24, draws, octaves=1)[0, 0]
     if scan is not None:
         inner = tissues[: len(BRAIN_TISSUES)]
         means = torch.stack([torch.tensor(_mean(scan, tissue)) for tissue in inner])
         detail = (scan - rendered(inner, means)) * (inner.sum(0) > 0.5)
-        sign = 1.0 if name == "T1w" or _chance(0.5, draws) else -1.0
-        image = image + sign * float(draws.uniform(0.0, plan.scanning.texture, 1)) * detail
+        sign = 1.0 if name == "T1w" or draws.happens(0.5) else -1.0
+        image = image + sign * draws.number(0.0, plan.scanning.texture) * detail
     return name, image.clamp_min(0.0)
 
 
@@ -233,27 +233,27 @@ def _capped(image: Tensor, tissues: Tensor, contrast: str, how: Scanning, draws:
 
     Dark on T1w, where they are fainter, bright elsewhere.
     """
-    if not _chance(how.caps, draws):
+    if not draws.happens(how.caps):
         return image
     near = box_mean(box_mean(tissues[0], 5), 3) * (1.0 - tissues[0])
     size = cast(Size, tuple(image.shape))
     uneven = (1.0 + 0.7 * smooth_field(1, size, 6, draws, octaves=1)[0, 0]).clamp(0.0, 2.0)
     most = -0.5 if contrast == "T1w" else 0.9
-    depth = most * float(draws.uniform(0.1, 1.0, 1))
+    depth = most * draws.number(0.1, 1.0)
     return image + depth * near * uneven * tissues[TISSUES.index("white")]
 
 
 def _masked(brain: Tensor, how: Scanning, draws: Draws) -> Tensor:
     """The mask that a tool would give: off by some voxels here and there, or without the top or the bottom."""
-    if not _chance(how.residue, draws):
+    if not draws.happens(how.residue):
         return brain
     size = cast(Size, tuple(brain.shape))
     wide = box_mean(box_mean(brain, 7), 5)
     limit = 0.45 + 0.2 * smooth_field(1, size, 4, draws, octaves=1)[0, 0]
     mask = (wide > limit.clamp(0.12, 0.8)).float()
-    if _chance(0.25, draws):
+    if draws.happens(0.25):
         cut = draws.integer(2, size[2] // 6)
-        if _chance(0.5, draws):
+        if draws.happens(0.5):
             mask[..., -cut:] = 0.0
         else:
             mask[..., :cut] = 0.0
@@ -272,12 +272,12 @@ def _scanned(both: Tensor, brain: Tensor, how: Scanning, draws: Draws) -> tuple[
     size = cast(Size, tuple(brain.shape))
     both = both.clamp_min(1e-4).pow(float((how.gamma * draws.normal(1)).exp()))
     coil = smooth_field(1, size, 3, draws, octaves=1)
-    both = both * (0.7 * float(draws.uniform(0.0, how.bias, 1)) * coil).exp()
+    both = both * (0.7 * draws.number(0.0, how.bias) * coil).exp()
     both = _coarse(both, how, draws)
     noise = draws.normal(*size)
-    if _chance(0.5, draws):
+    if draws.happens(0.5):
         noise = 2.2 * box_mean(noise, 3)
-    seen = both[0, 0] + noise * how.noise * float(draws.uniform(0.0, 1.0, 1)) ** 2
+    seen = both[0, 0] + noise * how.noise * draws.number() ** 2
     low, middle, high = _landmarks(seen, brain)
     scaled = [_scale(volume, low, middle, high) * brain for volume in (seen, both[1, 0])]
     return scaled[0], scaled[1]
@@ -285,15 +285,15 @@ def _scanned(both: Tensor, brain: Tensor, how: Scanning, draws: Draws) -> tuple[
 
 def _coarse(both: Tensor, how: Scanning, draws: Draws) -> Tensor:
     """Lost resolution: thick slices along one axis, or an even blur."""
-    if _chance(how.thick, draws):
+    if draws.happens(how.thick):
         axis = (2, 2, 0, 1)[draws.integer(0, 3)]
-        width = float(draws.uniform(1.5, 4.0, 1))
+        width = draws.number(1.5, 4.0)
         size = list(both.shape[2:])
         size[axis] = max(4, round(size[axis] / width))
         thick = functional.interpolate(both, size=size, mode="area")
         return functional.interpolate(thick, size=both.shape[2:], mode="trilinear", align_corners=False)
-    if _chance(how.blur, draws):
-        return torch.lerp(both, box_mean(both, 3), float(draws.uniform(0.0, 1.0, 1)))
+    if draws.happens(how.blur):
+        return torch.lerp(both, box_mean(both, 3), draws.number())
     return both
 
 
@@ -315,7 +315,3 @@ def _scale(values: Tensor, low: float, middle: float, high: float) -> Tensor:
 
 def _mean(values: Tensor, weight: Tensor) -> float:
     return float((values * weight).sum() / weight.sum().clamp_min(1.0))
-
-
-def _chance(probability: float, draws: Draws) -> bool:
-    return float(draws.uniform(0.0, 1.0, 1)) < probability
