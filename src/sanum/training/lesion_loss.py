@@ -144,15 +144,20 @@ def without_channels(windows: Tensor, chance: float, draws: Draws) -> Tensor:
     return windows.masked_fill(missing[:, :, None, None, None], 0.0)
 
 
-def lesion_loss(log_odds: Tensor, restored: Tensor, batch: LesionBatch) -> Tensor:
-    """Mean over the brain of the cross-entropy, + soft Dice loss (Milletari et al. 2016) of the slices with a
-    lesion, + squared error of the restored slice."""
+def lesion_loss(log_odds: Tensor, restored: Tensor, batch: LesionBatch, *, together: bool = False) -> Tensor:
+    """Mean over the brain of the cross-entropy, + soft Dice loss (Milletari et al. 2016), + squared error of the
+    restored slice.
+
+    Dice is taken of each slice with a lesion, or `together` of the whole batch: where many lesions are small, which
+    nothing can overlap at first, slice by slice would teach silence.
+    """
     lesion, brain = batch.lesion, batch.brain
     size = brain.sum().clamp_min(1.0)
     entropy = functional.binary_cross_entropy_with_logits(log_odds, lesion, reduction="none")
     chance = log_odds.sigmoid() * brain
-    hit, total = (chance * lesion).flatten(1).sum(1), (chance + lesion).flatten(1).sum(1)
-    ill = (lesion.flatten(1).sum(1) > 0).float()
+    slices = 0 if together else 1
+    hit, total, marked = (part.flatten(slices).sum(-1) for part in (chance * lesion, chance + lesion, lesion))
+    ill = torch.ones_like(hit) if together else (marked > 0).float()
     overlap = ((1.0 - (2.0 * hit + 1.0) / (total + 1.0)) * ill).sum() / ill.sum().clamp_min(1.0)
     error = ((restored - batch.restored).square().mean(1, keepdim=True) * brain).sum() / size
     return (entropy * brain).sum() / size + OVERLAP_WEIGHT * overlap + RESTORE_WEIGHT * error

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from sanum.core.records import MIN_SLICE_VOXELS, Prepared
 from sanum.nets.ema import EMA
@@ -18,11 +17,10 @@ from sanum.synthesis.local_lesions import Lesions
 from sanum.synthesis.made_volumes import MadeVolume, Plan, make_volumes
 from sanum.training.device import seeded
 from sanum.training.lesion_loss import (
-    OVERLAP_WEIGHT,
-    RESTORE_WEIGHT,
     VALIDATION_SEED,
     LesionBatch,
     average_precision,
+    lesion_loss,
 )
 
 SHARE_OF_AXES = (0.3, 0.3, 0.4)
@@ -81,7 +79,7 @@ class VolumeLoss:
         for batch in self._batches(volumes, draws):
             net.update()
             log_odds, restored = net(batch.windows)
-            yield window_loss(log_odds, restored, batch)
+            yield lesion_loss(log_odds, restored, batch, together=True)
 
     def made_batches(self, heads: Tensor) -> Iterator[LesionBatch]:
         """Batches of windows of volumes made of heads (N, 2 + T, K, I, J), without an error."""
@@ -162,22 +160,6 @@ def refresh_statistics(net: nn.Module, loss: VolumeLoss, heads: Sequence[Prepare
         for batch in loss.made_batches(torch.stack(stacks)):
             net(batch.windows)
     net.eval()
-
-
-def window_loss(log_odds: Tensor, restored: Tensor, batch: LesionBatch) -> Tensor:
-    """Mean over the brain of the cross-entropy, + soft Dice loss of all windows together, + squared error of the
-    restored slices.
-
-    Overlap is taken over the batch: slice by slice the many small lesions, which nothing can overlap at first, would
-    teach silence.
-    """
-    lesion, brain = batch.lesion, batch.brain
-    size = brain.sum().clamp_min(1.0)
-    entropy = functional.binary_cross_entropy_with_logits(log_odds, lesion, reduction="none")
-    chance = log_odds.sigmoid() * brain
-    overlap = 1.0 - (2.0 * (chance * lesion).sum() + 1.0) / ((chance + lesion).sum() + 1.0)
-    error = ((restored - batch.restored).square() * brain).sum() / size
-    return (entropy * brain).sum() / size + OVERLAP_WEIGHT * overlap + RESTORE_WEIGHT * error
 
 
 def _drawn_slices(volume: MadeVolume, axis: int, count: int, draws: Draws) -> list[int]:

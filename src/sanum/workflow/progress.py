@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 @contextlib.contextmanager
@@ -23,10 +28,15 @@ def progress(title: str, total: int | None) -> Iterator[Callable[[str], None]]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    with Progress(*columns, console=console) as bar:
+    with Progress(*columns, console=console, disable=_bare_notebook(console)) as bar:
         task = bar.add_task(title, total=total, note="")
 
         def advance(note: str) -> None:
             bar.update(task, advance=1, note=note)
 
         yield advance
+
+
+def _bare_notebook(console: Console) -> bool:
+    """A notebook without ipywidgets, where rich would print a warning in place of each bar."""
+    return console.is_jupyter and importlib.util.find_spec("ipywidgets") is None
