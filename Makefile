@@ -20,7 +20,7 @@ demo: $(READY)
 	$(BIN)/sanum demo --out demo-output
 
 test: $(READY)
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m "not slow and not faults"
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m "not slow and not faults" --durations=10
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -m "slow and not faults"
@@ -41,7 +41,7 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# The gallery comes from a real run on made subjects, about two minutes on two cores.
+# The gallery comes from a real run on made subjects, about two minutes on two cores; the tutorials are run as well, five minutes.
 docs: $(READY)
 	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	$(BIN)/python docs/make_reports.py

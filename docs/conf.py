@@ -6,7 +6,11 @@ from pathlib import Path
 project = "sanum"
 author = "the sanum authors"
 copyright = "the sanum authors, Apache-2.0"
-extensions = ["myst_parser"]
+extensions = ["myst_nb"]
+nb_execution_mode = "force"
+nb_execution_timeout = 600
+nb_execution_raise_on_error = True
+nb_output_stderr = "remove"
 html_theme = "furo"
 html_title = "sanum"
 html_show_sphinx = False

@@ -4,7 +4,7 @@ from sanum.workflow.progress import progress
 
 
 def test_a_notebook_without_widgets_gets_neither_bar_nor_warning(monkeypatch, recwarn, capsys):
-    monkeypatch.setattr("rich.console.Console.is_jupyter", True)
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with progress("judging", 2) as advance:
         advance("first")
