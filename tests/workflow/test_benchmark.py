@@ -1,6 +1,7 @@
 """A benchmark from YAML: every run has a record, nothing is run twice, the baseline is always a row."""
 
 import json
+import shutil
 
 import pytest
 
@@ -70,7 +71,9 @@ def test_the_brightness_baseline_is_added(store, tmp_path):
     assert read_benchmark(path).detectors[0].recipe == "cae"
 
 
-def test_several_plans_give_one_table_of_figures_with_intervals(plan, store, tmp_path):
+def test_several_plans_give_one_table_of_figures_with_intervals(plan, done, store, tmp_path):
+    """What the first plan did before is taken from its records."""
+    shutil.copytree(done[1], tmp_path / "out")
     other = tmp_path / "other.yaml"
     other.write_text(
         f"train: {store.folder}\ntests: {{others: {store.folder}}}\n"
