@@ -70,7 +70,30 @@ def read_head(path: Path) -> Head:
     table = np.zeros(max(int(labels.max()) + 1, 600), np.uint8)
     for name, numbers in FREESURFER.items():
         table[list(numbers)] = INDEX[name]
-    tissue = table[labels]
+    return _head(table[labels])
+
+
+def phantom(rng: np.random.Generator) -> Head:
+    """A brain of ellipsoids, as tests and tutorials draw it: grey around white, ventricles, one or two nuclei."""
+    size = np.array([150, 190, 150])
+    index = np.stack(np.meshgrid(*[np.arange(one) for one in size], indexing="ij"), axis=-1) - size / 2
+    radii = np.array([62, 78, 58]) * rng.uniform(0.92, 1.08, 3)
+    tissue = np.zeros(tuple(size), np.uint8)
+
+    def fill(name: str, centre: NDArray[np.float64], radii: NDArray[np.float64]) -> None:
+        tissue[(((index - centre) / radii) ** 2).sum(-1) <= 1] = INDEX[name]
+
+    middle = np.zeros(3)
+    fill("cortex", middle, radii)
+    fill("white", middle, radii - rng.uniform(6, 18))
+    fill("ventricle", middle + rng.uniform(-4, 4, 3), np.array([9, 26, 10]) * rng.uniform(0.7, 1.4, 3))
+    for _ in range(int(rng.integers(1, 3))):
+        name = str(rng.choice(["pallidum", "deep grey"]))
+        fill(name, rng.uniform([-28, 5, -6], [28, 38, 10]), rng.uniform(5, 11, 3))
+    return _head(tissue)
+
+
+def _head(tissue: NDArray[np.uint8]) -> Head:
     box = ndimage.find_objects((tissue > 0).astype(np.uint8))[0]
     tissue = np.pad(tissue[box], 2)
     brain = (tissue >= BRAIN[0]) & (tissue <= BRAIN[-1])

@@ -44,17 +44,18 @@ Draw = Callable[[np.random.Generator], Levels]
 
 def t1w(rng: np.random.Generator) -> Levels:
     u = rng.uniform
-    grey, csf = u(0.5, 0.86), u(0.08, 0.35)
+    grey = u(0.5, 0.86) if rng.random() < 0.6 else u(0.78, 0.93)
+    csf = u(0.08, 0.35) if grey < 0.78 or rng.random() < 0.5 else u(0.25, 0.6)
     fat = u(1.0, 2.4) if rng.random() < 0.8 else u(0.2, 0.6)
     return _levels(
         rng,
         csf=csf,
         ventricle=csf * u(0.85, 1.05),
         cortex=grey,
-        deep=grey + (1 - grey) * u(0.0, 0.6),
-        pallidum=u(0.8, 1.0),
-        cerebellum=grey * u(0.95, 1.12),
-        brainstem=u(0.88, 1.05),
+        deep=grey + (1 - grey) * u(0.0, 0.8),
+        pallidum=u(0.8, 1.08),
+        cerebellum=grey * u(0.95, 1.15),
+        brainstem=u(0.88, 1.1),
         choroid=u(0.35, 0.8),
         bone=u(0.02, 0.2),
         marrow=fat * u(0.3, 0.8),
@@ -113,17 +114,18 @@ def t2w(rng: np.random.Generator) -> Levels:
 
 def flair(rng: np.random.Generator) -> Levels:
     u = rng.uniform
-    grey, csf = u(0.95, 1.5), u(0.08, 0.55)
+    grey = u(0.95, 1.5) if rng.random() < 0.5 else u(0.92, 1.2)
+    csf = u(0.08, 0.55)
     fat = u(0.7, 2.2) if rng.random() < 0.65 else u(0.1, 0.6)
     return _levels(
         rng,
         csf=csf * u(1.0, 1.6),
         ventricle=csf,
         cortex=grey,
-        deep=1 + (grey - 1) * u(0.2, 1.0),
-        pallidum=u(0.75, 1.1),
-        cerebellum=grey * u(0.85, 1.05),
-        brainstem=u(0.9, 1.15),
+        deep=u(0.9, 1.06) if rng.random() < 0.4 else 1 + (grey - 1) * u(0.2, 1.0),
+        pallidum=u(0.6, 1.1),
+        cerebellum=grey * u(0.85, 1.2),
+        brainstem=u(0.85, 1.15),
         choroid=u(0.8, 1.6),
         bone=u(0.03, 0.3),
         marrow=fat * u(0.3, 0.9),
@@ -207,6 +209,41 @@ def echo_planar(rng: np.random.Generator) -> Levels:
     levels = t2w(rng)
     for name in ("bone", "marrow", "fat", "skin", "muscle"):
         levels[INDEX[name]] = rng.uniform(0.0, 0.3)
+    return levels
+
+
+def spin_labelling(rng: np.random.Generator) -> Levels:
+    """One image of a series of arterial spin labelling: tissue bright or held down, nothing of fat and bone."""
+    u = rng.uniform
+    levels = pdw(rng)
+    grey = u(0.8, 1.7)
+    for name in ("cortex", "deep grey", "cerebellar grey"):
+        levels[INDEX[name]] = grey * u(0.9, 1.1)
+    levels[[INDEX["csf"], INDEX["ventricle"]]] = u(0.2, 2.2)
+    for name in ("bone", "marrow", "fat", "skin", "muscle"):
+        levels[INDEX[name]] = u(0.0, 0.25)
+    return levels
+
+
+def diffusion(rng: np.random.Generator) -> Levels:
+    """Diffusion-weighted: tissue nearly alike, fluid dark, nothing of fat and bone."""
+    u = rng.uniform
+    levels = echo_planar(rng)
+    levels[INDEX["cortex"] : INDEX["choroid plexus"]] = u(0.85, 1.35, 7)
+    levels[[INDEX["csf"], INDEX["ventricle"], INDEX["choroid plexus"], INDEX["eye"]]] = u(0.05, 0.5)
+    return levels
+
+
+def anisotropy(rng: np.random.Generator) -> Levels:
+    """Fractional anisotropy: white matter bright, all else dark, noise around it."""
+    u = rng.uniform
+    levels = np.zeros(len(TISSUES), np.float32)
+    for name in ("white", "cerebellar white", "brainstem"):
+        levels[INDEX[name]] = u(0.8, 1.2)
+    for name in ("cortex", "deep grey", "pallidum", "cerebellar grey"):
+        levels[INDEX[name]] = u(0.15, 0.45)
+    levels[[INDEX["csf"], INDEX["ventricle"], INDEX["choroid plexus"]]] = u(0.05, 0.25)
+    levels[INDEX["lesion"] :] = u(0.1, 0.6)
     return levels
 
 

@@ -9,10 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from benchmarks.sequence import levels as tissue_levels
 from benchmarks.sequence.heads import BRAIN, Head, RealScan
 from benchmarks.sequence.levels import DRAWS, INDEX, Levels
-from benchmarks.sequence.others import structureless
 from sanum.prepare.sequence.look import GAP_MM, PIXEL_MM, SIZE, SLICES, TOP_MM
 
 Bag = NDArray[np.float32]
@@ -34,19 +32,18 @@ class Sources:
 
     heads: Sequence[Head]
     real: Sequence[RealScan]
+    phantoms: Sequence[Head]
 
 
 def make_bag(kind: str, sources: Sources, rng: np.random.Generator) -> Bag:
-    """One bag of a sequence, or of "other"."""
-    if kind == "other":
-        return _other(sources, rng)
+    """One bag of a modality."""
     real = [one for one in sources.real if one.modality == kind or (one.knots is not None and kind != "CT")]
     if real and rng.random() < 0.3:
         own = [one for one in real if one.modality == kind]
         pool = own if own and rng.random() < 0.5 else real
         bag = _of_scan(pool[int(rng.integers(len(pool)))], kind, rng)
     else:
-        bag = _of_labels(_any(sources.heads, rng), DRAWS[kind](rng), kind, rng)
+        bag = _of_labels(any_head(sources, rng), DRAWS[kind](rng), kind, rng)
     return _as_stored(_cut_off(bag, rng), rng)
 
 
@@ -61,9 +58,11 @@ def _cut_off(bag: Bag, rng: np.random.Generator) -> Bag:
     return cut
 
 
-def _any(heads: Sequence[Head], rng: np.random.Generator) -> Head:
-    with_skull = [head for head in heads if head.has_skull]
-    pool = with_skull if rng.random() < 0.85 else heads
+def any_head(sources: Sources, rng: np.random.Generator) -> Head:
+    """Mostly one with a skull, seldom a phantom."""
+    chosen = rng.random()
+    with_skull = [head for head in sources.heads if head.has_skull]
+    pool = with_skull if chosen < 0.83 else sources.heads if chosen < 0.96 else sources.phantoms
     return pool[int(rng.integers(len(pool)))]
 
 
@@ -75,7 +74,13 @@ def points_of(rng: np.random.Generator) -> Points:
     middle = np.array([0.0, 0.0, -60.0])
     turned = (grid - middle) @ _turn(rng) + middle
     turned = (turned + rng.uniform(-8, 8, 3) * [1, 1, 0]).astype(np.float32)
-    return turned + _waves(turned, rng, 3, rng.uniform(0, 4), (30, 90))
+    return turned + waves(turned, rng, 3, rng.uniform(0, 4), (30, 90))
+
+
+def _sheared(places: Points, rng: np.random.Generator) -> Points:
+    """As slices of a tilted gantry lie where they are stacked straight."""
+    tilt = np.tan(np.deg2rad(rng.uniform(-26, 26)))
+    return places + (places[..., 1:2] * [0.0, 0.0, tilt]).astype(np.float32)
 
 
 def _turn(rng: np.random.Generator) -> NDArray[np.float64]:
@@ -97,7 +102,7 @@ def _turn(rng: np.random.Generator) -> NDArray[np.float64]:
     return np.asarray(turn @ np.diag([rng.choice([-1.0, 1.0]), 1, 1]))
 
 
-def _waves(
+def waves(
     places: Points, rng: np.random.Generator, count: int, size: float, mm: tuple[float, float]
 ) -> NDArray[np.float32]:
     """`count` smooth random fields of standard deviation `size` over places, as last axis."""
@@ -110,12 +115,14 @@ def _waves(
 
 
 def _of_labels(head: Head, levels: Levels, kind: str, rng: np.random.Generator) -> Bag:
-    alone = not head.has_skull or rng.random() < 0.5
+    alone = not head.has_skull or rng.random() < (0.25 if kind == "CT" else 0.5)
     places = points_of(rng)
+    if kind == "CT" and rng.random() < 0.5:
+        places = _sheared(places, rng)
     top = head.top_brain if alone else head.top_head
     origin = np.array([head.centre[0], head.centre[1], top])
     thick = rng.uniform(1.0, 6.0)
-    tissue = _tissues(head, places, origin, thick, alone, rng)
+    tissue = tissues_of(head, places, origin, thick, alone, rng)
     bag = levels[tissue].mean(0)
     if kind in ("T1w", "T1ce"):
         bag = _with_vessels(bag, tissue, levels, kind, rng)
@@ -129,11 +136,14 @@ def _of_labels(head: Head, levels: Levels, kind: str, rng: np.random.Generator) 
         if not alone and rng.random() < 0.5:
             rest = places[..., 1] < rng.uniform(-115, -85)
             bag = np.where(rest & (tissue == 0).all(0), rng.uniform(-950, -300), bag)
+        if not alone and rng.random() < 0.3:
+            far = np.linalg.norm(places[..., :2], axis=-1) > rng.uniform(105, 135)
+            bag = np.where(far & (tissue == 0).all(0), rng.choice([-3024.0, -2000.0, -1024.0, 0.0]), bag)
         return _ct(bag, outside, rng)
     return worn(bag, places, outside, rng)
 
 
-def _tissues(
+def tissues_of(
     head: Head,
     places: Points,
     origin: NDArray[np.float64],
@@ -157,7 +167,7 @@ def _tissues(
         )
         tissue[~kept] = 0
     else:
-        fatty = _waves(places, rng, 1, 1.0, (20, 60))[..., 0] > rng.uniform(-1.5, 0.5)
+        fatty = waves(places, rng, 1, 1.0, (20, 60))[..., 0] > rng.uniform(-1.5, 0.5)
         tissue[(tissue == INDEX["muscle"]) & fatty] = INDEX["fat"]
     _make_ill(tissue, head.to_ventricle[i // 2, j // 2, k // 2], places, rng)
     return tissue
@@ -169,10 +179,10 @@ def _make_ill(
     """White-matter disease around the ventricles and elsewhere, and up to three larger lesions."""
     white = tissue == INDEX["white"]
     if rng.random() < 0.45:
-        reach = rng.uniform(0, 9) + _waves(places, rng, 1, 3.0, (12, 40))[..., 0]
+        reach = rng.uniform(0, 9) + waves(places, rng, 1, 3.0, (12, 40))[..., 0]
         tissue[white & (to_ventricle < reach)] = INDEX["white-matter disease"]
     if rng.random() < 0.3:
-        spots = _waves(places, rng, 1, 1.0, (8, 25))[..., 0] > rng.uniform(1.5, 3.0)
+        spots = waves(places, rng, 1, 1.0, (8, 25))[..., 0] > rng.uniform(1.5, 3.0)
         tissue[white & spots] = INDEX["white-matter disease"]
     if rng.random() < 0.5:
         brain = ((tissue >= INDEX["ventricle"]) & (tissue <= INDEX["choroid plexus"])) | (
@@ -182,7 +192,7 @@ def _make_ill(
             centre = np.array([rng.uniform(-55, 55), rng.uniform(-65, 60), rng.uniform(-105, -15)])
             radius = np.exp(rng.uniform(np.log(5), np.log(38)))
             far = np.linalg.norm((places - centre) / rng.uniform(0.75, 1.3, 3), axis=-1) / radius
-            far += _waves(places, rng, 1, 0.2, (0.6 * radius, 2.5 * radius))[..., 0]
+            far += waves(places, rng, 1, 0.2, (0.6 * radius, 2.5 * radius))[..., 0]
             tissue[brain & (far < 1)] = INDEX["lesion"]
             if rng.random() < 0.5:
                 wall = rng.uniform(0.1, 0.5)
@@ -258,7 +268,7 @@ def _painted(
     radius = np.exp(rng.uniform(np.log(6), np.log(35)))
     far = (
         np.linalg.norm(places - centre, axis=-1) / radius
-        + _waves(places, rng, 1, 0.2, (radius, 2 * radius))[..., 0]
+        + waves(places, rng, 1, 0.2, (radius, 2 * radius))[..., 0]
     )
     return np.where((far < 1) & ~outside, 0.3 * bag + 0.7 * bright * typical, bag)
 
@@ -267,7 +277,7 @@ def worn(
     bag: Bag, places: Points, outside: NDArray[np.bool_], rng: np.random.Generator, *, light: bool = False
 ) -> Bag:
     """Coil field, resolution, noise and the scale's bend, as scanners and their users leave them."""
-    field = _waves(places, rng, 1, rng.uniform(0, 0.22), (120, 400))[..., 0]
+    field = waves(places, rng, 1, rng.uniform(0, 0.22), (120, 400))[..., 0]
     bag = bag * np.exp(field)
     if rng.random() < 0.5:
         blur = rng.uniform(0.3, 1.0, 2)
@@ -289,43 +299,3 @@ def _as_stored(bag: Bag, rng: np.random.Generator) -> Bag:
         steps = rng.choice([63, 127, 255])
         bag = np.rint(steps * ((bag - low) / max(high - low, 1e-6)).clip(0, 1))
     return np.asarray(bag, np.float32)
-
-
-def _other(sources: Sources, rng: np.random.Generator) -> Bag:
-    kind = str(rng.choice(["b0", "flow", "diffusivity", "structureless"], p=[0.3, 0.25, 0.1, 0.35]))
-    places = points_of(rng)
-    head = _any(sources.heads, rng)
-    origin = np.array([head.centre[0], head.centre[1], head.top_head])
-    if kind == "structureless":
-        shown = _tissues(head, places, origin, 2.0, rng.random() < 0.5, rng) > 0
-        return structureless(places, shown.mean(0) > 0.5, rng)
-    draw = {
-        "b0": tissue_levels.echo_planar,
-        "flow": tissue_levels.perfusion,
-        "diffusivity": tissue_levels.diffusivity,
-    }[kind]
-    distorted = places + _waves(places, rng, 1, rng.uniform(1, 6), (25, 80)) * [0, 1, 0]
-    alone = kind != "b0" or rng.random() < 0.3
-    tissue = _tissues(head, distorted, origin, rng.uniform(3, 6), alone, rng)
-    bag = draw(rng)[tissue].mean(0)
-    if kind == "b0":
-        bag = bag * (
-            1
-            - np.exp(
-                -np.maximum(_waves(places, rng, 1, 1.0, (40, 90))[..., 0] + rng.uniform(1.2, 2.5), 0) * 3
-            )
-        )
-        bag = ndimage.gaussian_filter(bag, (0, *[rng.uniform(0.5, 1.1)] * 2))
-    if kind == "flow":
-        bag = ndimage.gaussian_filter(bag, (0, *[rng.uniform(0.6, 1.6)] * 2))
-        bag = (
-            bag
-            + rng.uniform(0.05, 1.0)
-            * ndimage.gaussian_filter(rng.standard_normal(bag.shape, np.float32), (0, 0.7, 0.7))
-            * 2
-        )
-        outside = (tissue == 0).mean(0) > 0.5
-        bag = np.where(outside & (rng.random() < 0.6), 0.0, bag)
-        return np.asarray(np.maximum(bag, 0) if rng.random() < 0.5 else bag, np.float32)
-    outside = (tissue == 0).mean(0) > 0.5 if alone else np.zeros(bag.shape, np.bool_)
-    return worn(bag, places, outside, rng)

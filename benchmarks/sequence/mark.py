@@ -1,6 +1,8 @@
-"""Mark the gate on real scans: python -m benchmarks.sequence.mark FOLDER… [--grey-levels] [--dev] [--scans].
+"""Mark the gate on real scans: python -m benchmarks.sequence.mark FOLDER… [--store STORE…] (see --help).
 
-Every scan is called by its own name, then by each name that is wrong. FOLDERs hold data sets under the names in `SETS`.
+Every scan is called by its own name, then by each name that is wrong. FOLDERs hold data sets under the names in
+`SETS`. STOREs of the preset template, in which scans were prepared under their own names, tell the tissues of those that
+they hold: medians are of the same places whatever a scan is called.
 """
 
 from __future__ import annotations
@@ -18,7 +20,14 @@ from sanum.core.sequence import OTHER, Looks
 from sanum.core.units import MODALITIES
 from sanum.formats import read_scan
 from sanum.prepare.sequence import recognise
-from sanum.prepare.sequence.verdict import ALIKE, contradicts, is_doubtful
+from sanum.prepare.sequence.verdict import (
+    ALIKE,
+    contradicts,
+    is_doubtful,
+    tissues_are_odd,
+    tissues_contradict,
+)
+from sanum.prepare.store import Store
 
 
 @dataclass(frozen=True)
@@ -72,17 +81,18 @@ class Counts:
     alike: int = 0
     alike_told: int = 0
 
-    def add(self, truth: str, looks: Looks) -> None:
+    def add(self, truth: str, looks: Looks, ratio: float | None) -> None:
         """Count one scan under all its names."""
         self.scans += 1
         self.known += looks.sequence == truth
         if truth != OTHER:
-            self.refused += contradicts(truth, looks)
-            self.warned += is_doubtful(truth, looks) and not contradicts(truth, looks)
+            refused, doubted = judged(truth, looks, ratio)
+            self.refused += refused
+            self.warned += doubted and not refused
         for name in MODALITIES:
             if name == truth:
                 continue
-            refused, doubted = contradicts(name, looks), is_doubtful(name, looks)
+            refused, doubted = judged(name, looks, ratio)
             if {name, truth} in ALIKE:
                 self.alike += 1
                 self.alike_told += refused or doubted
@@ -100,14 +110,37 @@ class Counts:
         )
 
 
+def judged(name: str, looks: Looks, ratio: float | None) -> tuple[bool, bool]:
+    """Whether a scan called so is refused, and whether it is doubtful; `ratio` of white to grey matter where known."""
+    refused, doubted = contradicts(name, looks), is_doubtful(name, looks)
+    if ratio is None:
+        return refused, doubted
+    return refused or tissues_contradict(name, ratio, looks), doubted or tissues_are_odd(name, ratio, looks)
+
+
+def ratios_in(stores: list[Path]) -> dict[str, float]:
+    """White over grey matter by the hash of the scan's file."""
+    found = {}
+    for store in (Store.open(path) for path in stores):
+        for row in store.manifest():
+            if row.status != "ready":
+                continue
+            case = store.load(row.case)
+            facts = next(step.facts for step in case.steps if step.name == "quality")[case.modalities[0]]
+            if facts["white"] and facts["grey"]:
+                found[case.sources[0].sha256] = facts["white"] / facts["grey"]
+    return found
+
+
 def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("folders", type=Path, nargs="+")
+    ask.add_argument("--store", type=Path, nargs="+", default=[], help="prepared under the right names")
     ask.add_argument("--grey-levels", action="store_true", help="scale every scan to 0 to 255 first")
     ask.add_argument("--dev", action="store_true", help="only the sets that thresholds may be chosen on")
     ask.add_argument("--scans", action="store_true", help="a line a scan")
     how = ask.parse_args()
-    total, rows, seconds = Counts(), [], []
+    total, rows, seconds, ratios = Counts(), [], [], ratios_in(how.store)
     for one in SETS:
         if how.dev and not one.dev:
             continue
@@ -117,13 +150,15 @@ def main() -> None:
             begun = time.process_time()
             looks = recognise(shown)
             seconds.append(time.process_time() - begun)
-            counts.add(one.sequence, looks)
-            total.add(one.sequence, looks)
+            ratio = ratios.get(scan.source.sha256)
+            counts.add(one.sequence, looks, ratio)
+            total.add(one.sequence, looks, ratio)
             if how.scans:
                 told = " ".join(
                     f"{name} {share:.2f}" for name, share in looks.shares.items() if share >= 0.01
                 )
-                print(f"{one.name}: {Path(scan.source.path).name}: {told}", flush=True)
+                tissues = "" if ratio is None else f" white/grey {ratio:.2f}"
+                print(f"{one.name}: {Path(scan.source.path).name}: {told}{tissues}", flush=True)
         if counts.scans:
             rows.append(counts.line(one.name))
     print(

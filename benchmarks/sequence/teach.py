@@ -1,9 +1,8 @@
-"""Teach the eye for sequences on made bags: python -m benchmarks.sequence.teach OUT.safetensors BAGS.npz"""
+"""Teach the eye for sequences: python -m benchmarks.sequence.teach OUT.safetensors EXAMPLES.npz…"""
 
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +10,11 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 from sklearn.neural_network import MLPClassifier
 
-from benchmarks.sequence.make_bags import LEVELS
 from sanum.core.sequence import SEQUENCES
-from sanum.prepare.sequence.features import features_of
 from sanum.prepare.sequence.network import FARTHEST, Judges, Network, arrays_of
 
 HELD = 0.1
-"""Share of the bags that teach nothing: warmth and the printed shares are theirs."""
+"""Share of the examples that teach nothing: warmth and the printed shares are theirs."""
 
 HIDDEN, DECAY = 64, 1.0
 
@@ -25,21 +22,19 @@ HIDDEN, DECAY = 64, 1.0
 def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__)
     ask.add_argument("out", type=Path)
-    ask.add_argument("bags", type=Path)
+    ask.add_argument("examples", type=Path, nargs="+")
     ask.add_argument("--networks", type=int, default=5)
     ask.add_argument("--epochs", type=int, default=30)
-    ask.add_argument("--first", type=int, help="so many bags only")
     ask.add_argument("--seed", type=int, default=0)
-    ask.add_argument("--workers", type=int, default=2)
     how = ask.parse_args()
-    measures, kinds = _examples(how.bags, how.first, how.workers)
+    measures, kinds = _examples(how.examples)
     save_file(dict(arrays_of(taught(measures, kinds, how.networks, how.epochs, how.seed))), how.out)
 
 
 def taught(
     measures: NDArray[np.float64], kinds: NDArray[np.int64], networks: int, epochs: int, seed: int
 ) -> Judges:
-    """Networks taught on all but the first bags, which choose the warmth."""
+    """Networks taught on all but the first examples, which choose the warmth."""
     held = int(HELD * len(kinds))
     kept, told = measures[held:], kinds[held:]
     mean, spread = kept.mean(0), kept.std(0) + 1e-3
@@ -61,15 +56,12 @@ def taught(
     return _warmed(judges, measures[:held], kinds[:held])
 
 
-def _examples(path: Path, first: int | None, workers: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    with np.load(path) as made:
-        bags, kinds = made["bags"][:first], made["kinds"][:first]
-    with multiprocessing.get_context("fork").Pool(workers) as pool:
-        return np.array(pool.map(_measured, list(bags), chunksize=50)), kinds
-
-
-def _measured(bag: NDArray[np.uint8]) -> NDArray[np.float64]:
-    return features_of(bag.astype(np.float32) / np.float32(LEVELS))
+def _examples(paths: list[Path]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    made = [np.load(path) for path in paths]
+    return (
+        np.concatenate([one["measures"] for one in made]).astype(np.float64),
+        np.concatenate([one["kinds"] for one in made]),
+    )
 
 
 def _network(fitted: MLPClassifier) -> Network:
@@ -79,7 +71,7 @@ def _network(fitted: MLPClassifier) -> Network:
 
 
 def _warmed(judges: Judges, measures: NDArray[np.float64], kinds: NDArray[np.int64]) -> Judges:
-    """With the warmth at which shares are likeliest on bags held back; says how many are recognised."""
+    """With the warmth at which shares are likeliest on examples held back; says how many are recognised."""
     choices = [
         Judges(judges.mean, judges.spread, float(warmth), judges.networks)
         for warmth in np.geomspace(0.5, 4, 30)

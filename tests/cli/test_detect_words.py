@@ -13,6 +13,7 @@ LINE = {
     "significant_findings": 1,
     "significant_size": "153.20 ml",
     "meaning": "Of 19 healthy reference scans, 0 scored as high.",
+    "warnings": "",
 }
 
 
@@ -21,6 +22,11 @@ def test_one_finding_is_one_and_the_reports_sentence_is_there():
         "sub-01: abnormal, score 9 (threshold 4.6), p = 0.050, 1 finding, 1 significant (153.20 ml). "
         "Of 19 healthy reference scans, 0 scored as high."
     )
+
+
+def test_a_warning_has_a_line_of_its_own():
+    told = _sentence({**LINE, "warnings": "T1w: looks more like FLAIR (70% sure)."})
+    assert told.endswith("scored as high.\n  WARNING: T1w: looks more like FLAIR (70% sure).")
 
 
 def test_none_and_several():

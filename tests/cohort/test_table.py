@@ -166,6 +166,7 @@ def test_what_is_written_is_read_back(tmp_path):
     rows = (
         Row("a", "s1", {"FLAIR": tmp_path / "in/a.png"}, age=82.28336415, extra={"plane": "axial"}),
         Row("b", "s2", {"T1w": tmp_path / "b.png"}, label="healthy", split="train", age=40.0, sex="M"),
+        Row("c", "s3", {"T1w": tmp_path / "c.png"}, as_called=True),
     )
     write_cohort(Cohort(tmp_path, rows, ("FLAIR", "T1w")), tmp_path / "c.tsv")
     back = read_cohort(tmp_path / "c.tsv", check_files=False)
@@ -217,3 +218,10 @@ def test_real_tables_are_read_and_written_alike(real_data, tmp_path, name, cases
     assert cohort.modalities == modalities
     write_cohort(cohort, tmp_path / "c.tsv")
     assert read_cohort(tmp_path / "c.tsv").rows == cohort.rows
+
+
+def test_who_vouches_says_yes_or_no(tmp_path):
+    path = table(tmp_path, "case|subject|T1w|as_called", "a|s|x|yes", "b|s|y|no", "c|s|z|")
+    assert [row.as_called for row in read_cohort(path, check_files=False)] == [True, False, False]
+    with pytest.raises(CohortError, match=r"line 2: as_called 'maybe'"):
+        read_cohort(table(tmp_path, "case|subject|T1w|as_called", "a|s|x|maybe"), check_files=False)

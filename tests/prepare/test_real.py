@@ -123,7 +123,7 @@ def test_noise_is_no_head():
 
 def test_flair_given_as_t1w_is_refused(real_data):
     flair = read(real_data / "mslub/patient07_FLAIR.nii.gz")
-    with pytest.raises(PreparationError, match="looks like T2w or FLAIR"):
+    with pytest.raises(PreparationError, match=r"looks like .*FLAIR"):
         prepare({"T1w": flair}, Template(), case="c", subject="s")
 
 

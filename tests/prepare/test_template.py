@@ -12,9 +12,12 @@ from scipy.spatial.transform import Rotation
 from sanum.core.errors import PreparationError
 from sanum.core.grid import Grid
 from sanum.core.records import AnomalyMap, Scan, Source
+from sanum.core.sequence import SEQUENCES, Looks
+from sanum.prepare import contrast
+from sanum.prepare.contrast import contrast_warnings
 from sanum.prepare.pipeline import prepare
 from sanum.prepare.presets import Template
-from sanum.prepare.quality import check
+from sanum.prepare.quality import facts_of
 from sanum.prepare.steps import align
 from sanum.prepare.steps.resample import resample, resample_mask
 from sanum.prepare.template import icbm152, model_grid
@@ -24,6 +27,7 @@ from tests.prepare.orientations import turned
 
 WHO = {"case": "c", "subject": "s"}
 COARSE = Template(spacing=3.0, shape=(64, 64, 48))
+SURELY_T1W = Looks({name: float(name == "T1w") for name in SEQUENCES})
 
 
 def head_pose(angles=(12, -6, 9), zoom=(0.93, 0.9, 0.96), shift=(6.0, -14.0, 20.0)) -> np.ndarray:
@@ -129,22 +133,33 @@ def test_what_is_no_brain_is_refused(monkeypatch):
     with pytest.raises(
         PreparationError, match=r"phantom-0.nii.gz: registration to the template failed \(overlap"
     ):
-        prepare({"T1w": dataclasses.replace(scan, voxels=box)}, COARSE, **WHO)
+        prepare({"T1w": dataclasses.replace(scan, voxels=box)}, COARSE, as_called=True, **WHO)
 
 
 def test_the_wrong_contrast_is_refused_as_t1w_and_taken_as_flair():
     other = subject_scan("FLAIR")
-    with pytest.raises(
-        PreparationError, match=r"posed.nii.gz: looks like T2w or FLAIR, not T1w: white/grey = 0\.\d"
-    ):
+    with pytest.raises(PreparationError, match=r"posed.nii.gz: .*looks like (T2w|FLAIR)"):
         prepare({"T1w": other}, COARSE, **WHO)
     assert prepare({"FLAIR": other}, dataclasses.replace(COARSE, modalities=("FLAIR",)), **WHO).mask.any()
 
 
+def test_the_tissues_of_a_registered_scan_refuse_what_its_looks_do_not(monkeypatch):
+    """The eye is fooled; who vouches for the name gets the scan judged, and the doubt with it."""
+    monkeypatch.setattr(contrast, "recognise", lambda scan: SURELY_T1W)
+    other = subject_scan("FLAIR")
+    with pytest.raises(
+        PreparationError,
+        match=r"posed.nii.gz: looks like T2w or FLAIR, not T1w: white/grey = 0\.\d.* as_called",
+    ):
+        prepare({"T1w": other}, COARSE, **WHO)
+    (told,) = contrast_warnings(prepare({"T1w": other}, COARSE, as_called=True, **WHO).steps)
+    assert "low for T1w" in told
+
+
 def test_too_little_tissue_makes_no_claim():
-    """A grid that misses the brain has no tissue medians; the check must not turn this into a refusal."""
+    """A grid that misses the brain has no tissue medians."""
     grid = model_grid((16, 16, 16), 1.0)
-    facts = check(np.ones((1, *grid.shape), np.float32), np.zeros(grid.shape, bool), grid, ("T1w",))
+    facts = facts_of(np.ones((1, *grid.shape), np.float32), np.zeros(grid.shape, bool), grid, ("T1w",))
     assert facts["T1w"] == {"white": None, "grey": None, "csf": None}
 
 
@@ -165,7 +180,7 @@ def test_masks_follow_the_scan():
     given = dataclasses.replace(scan, voxels=brain.astype(np.float32))
     noisy = np.where(brain, scan.voxels, 500.0).astype(np.float32)
     case = prepare({"T1w": dataclasses.replace(scan, voxels=noisy)}, COARSE, brain=given, **WHO)
-    assert case.steps[0].facts["route"] == "given"
+    assert next(step for step in case.steps if "route" in step.facts).facts["route"] == "given"
     both = case.mask & prepared_subject().mask
     assert both.sum() > 0.97 * case.mask.sum()
     assert np.abs(case.voxels[0] - prepared_subject().voxels[0])[both].mean() < 0.02

@@ -45,10 +45,19 @@ class FakeModel:
         self.map_levels = {0.5: 0.01, 0.01: 0.1, 0.0001: 0.3}
         self.asked: list[dict[str, tuple[str, bytes]]] = []
         self.brains: list[str | None] = []
+        self.vouched: list[bool] = []
 
     def detect(
-        self, files: Mapping[str, Path], /, *, case: str, brain: Path | None = None, **_: Any
+        self,
+        files: Mapping[str, Path],
+        /,
+        *,
+        case: str,
+        brain: Path | None = None,
+        as_called: bool = False,
+        **_: Any,
     ) -> Detection:
+        self.vouched.append(as_called)
         self.brains.append(None if brain is None else brain.name)
         self.asked.append({name: (path.name, path.read_bytes()) for name, path in files.items()})
         return self.answer(files)
@@ -112,7 +121,7 @@ class SlowJudge(Judge):
         super().__init__({})
         self.seconds = seconds
 
-    def judge(self, model, case, files, results, on_stage) -> Verdict:
+    def judge(self, model, case, files, results, on_stage, *, as_called=False) -> Verdict:
         on_stage("scoring")
         content = next(iter(files.values())).read_bytes()
         if content.startswith(b"poison"):

@@ -51,6 +51,17 @@ def test_a_case_from_upload_to_deletion(service, model_path, tmp_path):
     assert list((service.data / "cases").iterdir()) == []
 
 
+KEPT = ("status", "provenance", "score", "threshold", "p_value", "rule")
+
+
+def judged(*warnings: str):
+    """What a model answers of a volume, without volumes."""
+    from sanum.workflow.detect import CaseDetection
+
+    found = normal()
+    return CaseDetection("c", warnings=warnings, **{name: getattr(found, name) for name in KEPT})
+
+
 def test_an_image_gives_a_map_that_the_viewer_can_show(tmp_path, service):
     from sanum.core.records import AnomalyMap
     from sanum.formats import read_scan
@@ -63,10 +74,7 @@ def test_an_image_gives_a_map_that_the_viewer_can_show(tmp_path, service):
         def detect(self, files, /, *, case, **_):
             scan = read_scan(files["T1w"])
             found = normal()
-            known = {
-                name: getattr(found, name)
-                for name in ("status", "provenance", "score", "threshold", "p_value", "rule")
-            }
+            known = {name: getattr(found, name) for name in KEPT}
             heat = AnomalyMap(case, scan.voxels / 255, scan.grid, "fake")
             return CaseDetection(
                 case, anomaly_map=heat, map_scale=(0.1, 1.0), is_image=True, scan=scan, **known
@@ -108,6 +116,31 @@ def test_the_same_key_makes_one_case(service, scan):
         422,
         "printable characters",
     )
+
+
+def test_a_case_keeps_that_its_sender_vouched_for_it(tmp_path, scan):
+    model = FakeModel(lambda files: judged())
+    service = make(tmp_path, model)
+    client, key = service.client(), {"Idempotency-Key": "once"}
+    case = client.post("/v1/cases", data=form(scan, as_called="yes"), headers=key).get_json()
+    assert case["modalities"] == ["T1w"]
+    check_problem(client.post("/v1/cases", data=form(scan), headers=key), 422, "came before with another")
+    finish(service, model, case["id"])
+    assert model.vouched == [True]
+    assert list(model.asked[0]) == ["T1w"]
+
+
+def test_a_case_and_its_place_in_the_list_say_what_speaks_against_the_decision(tmp_path, scan):
+    told = "T1w: looks more like FLAIR (70% sure)."
+    model = FakeModel(lambda files: judged(told))
+    service = make(tmp_path, model)
+    client = service.client()
+    case = client.post("/v1/cases", data=form(scan)).get_json()
+    assert case["warnings"] == []
+    finish(service, model, case["id"])
+    assert client.get(f"/v1/cases/{case['id']}").get_json()["warnings"] == [told]
+    (listed,) = client.get("/v1/cases").get_json()["cases"]
+    assert listed["warnings"] == [told]
 
 
 def test_a_full_queue_is_429_and_keeps_nothing(tmp_path, scan):

@@ -98,6 +98,14 @@ def test_a_file_name_may_not_contradict_the_modality(service, scan):
     check_problem(response, 422, "name says FLAIR, but it was sent as T1w")
 
 
+def test_a_sender_may_vouch_for_what_a_scan_is_called(tmp_path, scan):
+    model = FakeModel()
+    client = make(tmp_path, model).client()
+    client.post("/v1/predict", data=form(scan))
+    client.post("/v1/predict", data=form(scan, as_called="yes"))
+    assert model.vouched == [False, True]
+
+
 def test_one_scan_at_a_time_and_the_rest_is_told_to_come_back(tmp_path, scan):
     started, go_on = threading.Event(), threading.Event()
 

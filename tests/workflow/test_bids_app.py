@@ -13,8 +13,10 @@ from typer.testing import CliRunner
 
 from sanum.cli.app import app
 from sanum.core.errors import CohortError
+from sanum.core.sequence import SEQUENCES, Looks
 from sanum.core.shipped import shipped_models
 from sanum.formats import write_volume
+from sanum.prepare import contrast
 from sanum.prepare.template import icbm152
 from sanum.workflow.bids_app import judge_participants, report_group
 
@@ -65,6 +67,30 @@ def test_the_group_page_tells_of_everyone(derivatives):
     lines = (derivatives / "reports" / "detections.tsv").read_text().splitlines()
     assert [line.split("\t")[2] for line in lines[1:]] == ["normal", "abnormal", "refused"]
     assert "sub-02_ses-a" in page.read_text()
+
+
+def test_doubt_about_what_a_scan_shows_reaches_console_and_group_and_a_person_may_vouch(
+    raw, model_path, tmp_path, monkeypatch
+):
+    looks = Looks({name: 0.7 * (name == "FLAIR") + 0.05 for name in SEQUENCES})
+    monkeypatch.setattr(contrast, "recognise", lambda scan: looks)
+    asked = [
+        "bids",
+        str(raw),
+        str(tmp_path),
+        "participant",
+        "--participant-label",
+        "01",
+        "--model",
+        str(model_path),
+    ]
+    told = CliRunner().invoke(app, [*asked, "--workers", "1"])
+    assert "warning: T1w: looks more like FLAIR (75% sure)" in told.output
+    told = CliRunner().invoke(app, [*asked, "--workers", "1", "--as-called"])
+    assert "T1w: looks like FLAIR (75% sure), but is taken as called" in told.output
+    page = report_group(tmp_path).read_text()
+    assert "taken as called" in page
+    assert "taken as called" in (tmp_path / "reports" / "detections.tsv").read_text()
 
 
 def test_chosen_participants_only(raw, model_path, tmp_path):

@@ -11,7 +11,9 @@ from typer.testing import CliRunner
 from sanum.cli.app import app
 from sanum.cohort.table import read_cohort
 from sanum.core.grid import Grid
+from sanum.core.sequence import SEQUENCES, Looks
 from sanum.formats import read_scan, write_volume
+from sanum.prepare import contrast
 from sanum.prepare.presets import Slices
 from sanum.workflow.check import check
 from sanum.workflow.prepare import prepare_cohort
@@ -49,6 +51,25 @@ def made(tmp_path_factory):
     )
     scans["empty"] = (np.zeros(WIDE.shape, np.float32), WIDE)
     return store_of(tmp_path_factory.mktemp("made"), scans)
+
+
+def test_a_scan_under_a_wrong_name_fails_until_a_person_vouches_and_is_flagged_then(tmp_path, monkeypatch):
+    """By `sanum prepare` and `sanum check`, whose table and exit code tell it."""
+    looks = Looks({name: float(name == "FLAIR") for name in SEQUENCES})
+    monkeypatch.setattr(contrast, "recognise", lambda scan: looks)
+    write_volume(tmp_path / "a.nii.gz", brain_voxels(WIDE, seed=0)[0], WIDE)
+    (tmp_path / "cohort.tsv").write_text("case\tsubject\tT1w\na\ta\ta.nii.gz\n")
+    asked = ["prepare", str(tmp_path / "cohort.tsv"), "--preset", "slices", "--workers", "1"]
+    refused = CliRunner().invoke(app, [*asked, "--out", str(tmp_path / "store")])
+    assert refused.exit_code == 3
+    assert "FAILED a: " in refused.output
+    assert "a.nii.gz: taken for T1w, but looks like FLAIR (99% sure)" in refused.output
+    taken = CliRunner().invoke(app, [*asked, "--out", str(tmp_path / "store"), "--as-called"])
+    assert taken.exit_code == 0
+    found = check(tmp_path / "store", tmp_path / "check.html")
+    assert found.flagged == ("a",)
+    assert not found.passes("flagged")
+    assert "taken as called" in lines_of(found.table)[0]["flags"]
 
 
 def test_failed_and_unusual_cases_are_named_on_the_page_and_in_the_table(made, tmp_path):
@@ -127,13 +148,13 @@ def test_a_scan_that_is_upside_down_in_its_header_is_caught(real_data, tmp_path)
 
 @pytest.mark.real
 def test_a_t1w_scan_in_the_flair_column_is_caught(real_data, tmp_path):
-    assert "FLAIR looks like T1w" in flags_of(tmp_path, *oasis(real_data), modality="FLAIR")
+    assert "FLAIR, but looks like T1w" in flags_of(tmp_path, *oasis(real_data), modality="FLAIR")
 
 
 @pytest.mark.real
 def test_a_flair_scan_in_the_t1w_column_is_caught(real_data, tmp_path):
     scan = read_scan(real_data / "mslub/patient07_FLAIR.nii.gz", "FLAIR")
-    assert "T1w looks like T2w or FLAIR" in flags_of(tmp_path, scan.voxels, scan.grid)
+    assert "T1w, but looks like FLAIR" in flags_of(tmp_path, scan.voxels, scan.grid)
 
 
 @pytest.mark.real

@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 
 import sanum
+from sanum.cli.detect import _sentence
 from sanum.cohort.table import read_cohort
 from sanum.core.errors import ScanError
 from sanum.core.grid import Grid
+from sanum.core.sequence import SEQUENCES, Looks
 from sanum.formats import write_volume
+from sanum.prepare import contrast
 from sanum.prepare.presets import Slices
 from sanum.prepare.store import Store
 from sanum.workflow.detect import detect
@@ -144,6 +147,32 @@ def test_a_table_of_cases_gives_one_line_each(model_path, cohort_path, tmp_path)
     )
 
 
+def test_a_scan_that_looks_like_another_sequence_is_refused_or_warned_about(
+    model, model_path, cohort_path, tmp_path, monkeypatch
+):
+    """Given as a lone file, in a table and in Python; who vouches for the name gets a warning with the decision."""
+    monkeypatch.setattr(
+        contrast, "recognise", lambda scan: Looks({name: float(name == "FLAIR") for name in SEQUENCES})
+    )
+    file = tmp_path / "scan.nii.gz"
+    file.write_bytes((cohort_path.parent / "c09_T1w.nii.gz").read_bytes())
+    found = model.detect(file)
+    assert found.status == "refused"
+    assert "scan.nii.gz: taken for T1w, but looks like FLAIR" in found.reason
+    told = "T1w: looks like FLAIR (99% sure), but is taken as called, as told (as_called)"
+    for vouched in (model.detect(file, as_called=True), model.detect({"T1w": file}, as_called=True)):
+        assert vouched.status == "normal"
+        assert vouched.warnings[0].startswith(told)
+        assert told in repr(vouched)
+    (row,) = gather([file], ("T1w",), as_called=True)
+    (line,) = detect_rows(model_path, [row], tmp_path / "out", workers=1)
+    assert told in line["warnings"]
+    assert told in (tmp_path / "out/scan/report.html").read_text()
+    assert told in json.loads((tmp_path / "out/scan/detection.json").read_text())["warnings"][0]
+    assert told in (tmp_path / "out/detections.tsv").read_text()
+    assert told in _sentence({key: str(value) for key, value in line.items()})
+
+
 def test_two_inputs_of_one_name_do_not_overwrite_each_other(tmp_path, ill):
     """Files called alike are named by their folders; one file given twice can't be told apart."""
     (tmp_path / ill.name).write_bytes(ill.read_bytes())
@@ -184,6 +213,6 @@ def test_a_missing_modality_is_refused_unless_the_model_was_trained_to_do_withou
         found[dropout] = detect(model, row)
     assert (found[0.0].status, "no FLAIR" in found[0.0].reason) == ("refused", True)
     assert found[0.3].status in ("normal", "abnormal")
-    assert "judged without FLAIR" in found[0.3].warnings[0]
+    assert any("judged without FLAIR" in told for told in found[0.3].warnings)
     without_first = replace(row, scans={"FLAIR": cohort.rows[5].scans["FLAIR"]})
     assert detect(model, without_first).status == "refused"

@@ -47,6 +47,14 @@ def test_a_refused_modality_is_told_and_does_not_count():
     assert "T1w: refused, because no brain is found" in found.warnings
 
 
+def test_warnings_about_any_modality_that_was_judged_stay_with_the_case():
+    """A FLAIR that looks like T1w counts in the p-value, though T1w leads."""
+    doubtful = replace(one(0.9), warnings=("FLAIR: looks more like T1w", "made"))
+    found = fuse({"FLAIR": doubtful, "T1w": replace(one(0.01), warnings=("made",))}, 0.05)
+    assert "Judged by T1w" in found.warnings[0]
+    assert found.warnings[2:] == ("made", "FLAIR: looks more like T1w")
+
+
 def test_where_all_are_refused_the_case_is_refused_with_every_reason():
     found = fuse({name: one(0.5, status="refused", reason=f"bad {name}") for name in ("T1w", "T2w")}, 0.05)
     assert found.status == "refused"

@@ -18,6 +18,7 @@ export interface Case {
   score: number | null;
   threshold: number | null;
   p_value: number | null;
+  warnings: string[];
   modalities: string[];
   inputs_kept: boolean;
   results: Record<string, string>;

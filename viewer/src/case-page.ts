@@ -136,8 +136,8 @@ function decision(found: Case, detection: Detection): HTMLElement {
   return el(
     "section",
     { class: `card decision ${found.decision ?? ""}`, "aria-label": "Decision" },
-    el("dl", {}, el("div", {}, el("dt", {}, "Decision"), el("dd", {}, found.decision ?? "–")), fact("p-value of the whole scan", found.p_value), fact("Score", found.score), fact("Threshold", found.threshold), el("div", {}, el("dt", {}, "Model"), el("dd", {}, found.model))),
     ...warnings,
+    el("dl", {}, el("div", {}, el("dt", {}, "Decision"), el("dd", {}, found.decision ?? "–")), fact("p-value of the whole scan", found.p_value), fact("Score", found.score), fact("Threshold", found.threshold), el("div", {}, el("dt", {}, "Model"), el("dd", {}, found.model))),
   );
 }
 

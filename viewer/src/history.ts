@@ -33,6 +33,7 @@ export async function history(): Promise<HTMLElement> {
 
 function line(found: Case): HTMLElement {
   const when = new Date(found.created).toLocaleString();
+  const warned = found.warnings.length === 0 ? null : el("span", { class: "chip warned", title: found.warnings.join("\n") }, "warning");
   const p = found.p_value === null ? "" : ` · p = ${found.p_value.toPrecision(2)}`;
   return el(
     "li",
@@ -42,6 +43,7 @@ function line(found: Case): HTMLElement {
       { href: `#/cases/${found.id}` },
       el("span", { class: "name" }, found.label || found.id.slice(0, 8)),
       chip(found),
+      warned,
       el("span", { class: "hint" }, `${found.model} · ${when}${p}`),
     ),
   );

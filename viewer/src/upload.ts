@@ -15,6 +15,7 @@ export function uploadForm(models: Model[], onAccepted: (id: string) => void): H
   const sent = el("progress", { max: "1", value: "0", "aria-label": "Upload", class: "hidden" });
   const label = el("input", { type: "text", id: "label", maxlength: "120", autocomplete: "off" });
   const fromName = el("input", { type: "checkbox", id: "label-from-name" });
+  const asCalled = el("input", { type: "checkbox", id: "as-called" });
   const chosen = new Map<string, File>();
 
   function chosenModel(): Model {
@@ -71,6 +72,7 @@ export function uploadForm(models: Model[], onAccepted: (id: string) => void): H
     const form = new FormData();
     form.set("model", chosenModel().name);
     form.set("label", label.value.trim() || (fromName.checked ? chosen.get(chosenModel().modalities[0]!)!.name : "").slice(0, 120));
+    if (asCalled.checked) form.set("as_called", "yes");
     for (const [modality, file] of chosen) form.set(modality, file);
     send.setAttribute("disabled", "");
     sent.classList.remove("hidden");
@@ -100,6 +102,13 @@ export function uploadForm(models: Model[], onAccepted: (id: string) => void): H
       el("label", { for: "label-from-name" }, "the file's name, where there is none"),
     ),
     el("p", { class: "hint" }, "A label is shown in the list of cases. A file's name may name a patient, so it is not taken unless you say so."),
+    el(
+      "details",
+      { class: "more" },
+      el("summary", {}, "Refused because it looks like another sequence?"),
+      el("div", { class: "row" }, asCalled, el("label", { for: "as-called" }, "It shows what it is called, whatever it looks like: judge it so")),
+      el("p", { class: "hint" }, "The refusal becomes a warning that stays with the result."),
+    ),
     el("div", { class: "row" }, el("label", { for: "model" }, "Model"), model, send),
     facts,
     sent,

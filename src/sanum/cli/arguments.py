@@ -36,4 +36,8 @@ Device = Annotated[
     ),
 ]
 ModelFile = Annotated[Path, typer.Argument(help=HELP, callback=find_model)]
+AsCalled = Annotated[
+    bool,
+    typer.Option("--as-called", help="The scans show what they are called, whatever they look like."),
+]
 ModelFiles = Annotated[list[Path], typer.Argument(help=HELP, callback=_found_all)]

@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from sanum.cli.arguments import Device
+from sanum.cli.arguments import AsCalled, Device
 from sanum.core.shipped import DEFAULT_MODEL, find_model
 
 
@@ -34,6 +34,7 @@ def run(
     model: Annotated[
         Path, typer.Option(help="Model file, or the name of one that comes with sanum.", callback=find_model)
     ] = Path(DEFAULT_MODEL),
+    as_called: AsCalled = False,
     workers: Annotated[Optional[int], typer.Option(help="Processes, one a core by default.")] = None,
     device: Device = "cpu",
 ) -> None:
@@ -50,7 +51,13 @@ def run(
         return
     with progress("judging", None) as advance:
         found = judge_participants(
-            bids_dir, output_dir, model, labels=participant_label or (), workers=workers, on_done=advance
+            bids_dir,
+            output_dir,
+            model,
+            labels=participant_label or (),
+            as_called=as_called,
+            workers=workers,
+            on_done=advance,
         )
     for one in found:
         print(one)

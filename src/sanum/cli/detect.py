@@ -7,7 +7,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from sanum.cli.arguments import Device
+from sanum.cli.arguments import AsCalled, Device
 from sanum.core.shipped import DEFAULT_MODEL
 
 
@@ -33,6 +33,7 @@ def run(
     series: Annotated[
         Optional[str], typer.Option(help="DICOM series by number or UID ending; PATH#NUMBER means the same.")
     ] = None,
+    as_called: AsCalled = False,
     workers: Annotated[
         Optional[int], typer.Option(help="Processes, one a core by default; or jobs of a Slurm cluster.")
     ] = None,
@@ -62,7 +63,14 @@ def run(
     from sanum.workflow.inputs import gather, model_and_scans
 
     model, scans = model_and_scans(inputs, model)
-    rows = gather(scans, taken_modalities(read_header(model)), modality=modality, split=split, series=series)
+    rows = gather(
+        scans,
+        taken_modalities(read_header(model)),
+        modality=modality,
+        split=split,
+        series=series,
+        as_called=as_called,
+    )
     with progress("detecting", len(rows)) as advance:
         lines = detect_rows(
             model,
@@ -85,11 +93,12 @@ def run(
 def _sentence(line: dict[str, Any]) -> str:
     if line["status"] == "refused":
         return f"{line['case']}: refused, because {line['reason']}"
+    warned = f"\n  WARNING: {line['warnings']}" if line["warnings"] else ""
     series = f", series {line['series']}" if line["series"] else ""
     dicom = f"; DICOM: {line['dicom']}" if "dicom" in line else ""
     return (
         f"{line['case']}{series}: {line['status']}, score {line['score']} (threshold {line['threshold']}), "
-        f"p = {float(line['p_value']):.3f}, {_findings(line)}{dicom}. {line['meaning']}"
+        f"p = {float(line['p_value']):.3f}, {_findings(line)}{dicom}. {line['meaning']}{warned}"
     )
 
 

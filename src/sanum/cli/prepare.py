@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
+
+from sanum.cli.arguments import AsCalled
 
 
 def run(
@@ -23,6 +26,7 @@ def run(
         Optional[list[Path]],
         typer.Option(help="Store whose brain masks and registrations are taken where they fit; repeat it."),
     ] = None,
+    as_called: AsCalled = False,
     workers: Annotated[
         Optional[int], typer.Option(help="Processes, one a core by default; or jobs of a Slurm cluster.")
     ] = None,
@@ -38,6 +42,8 @@ def run(
     from sanum.workflow.prepare import CaseOutcome, prepare_cohort
 
     table = read_cohort(cohort)
+    if as_called:
+        table = replace(table, rows=tuple(replace(row, as_called=True) for row in table))
     modalities = list(modality or table.modalities)
     preparation = preparation_from_dict(
         {"preset": preset, "modalities": modalities, **parse_settings(setting or [])}

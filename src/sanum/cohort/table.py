@@ -17,12 +17,13 @@ from sanum.core.records import Label, Split
 from sanum.core.units import MODALITIES
 
 LEADING = ("case", "subject", "session")
-TRAILING = ("brain", "lesion", "label", "split", "site", "age", "sex")
+TRAILING = ("brain", "lesion", "label", "split", "site", "age", "sex", "as_called")
 KNOWN_COLUMNS = (*LEADING, *MODALITIES, *TRAILING)
 """Columns with a meaning, any other is carried along as text."""
 
 LABELS: tuple[Label, ...] = get_args(Label)
 SPLITS: tuple[Split, ...] = get_args(Split)
+YES_OR_NO = ("yes", "no")
 
 _KNOWN_BY_LOWER = {name.lower(): name for name in KNOWN_COLUMNS}
 
@@ -43,6 +44,7 @@ class Row:
         site: scanner or centre.
         age: years; "89+", as BIDS hides higher ages, is read as 89.
         sex: as the table says, commonly M or F.
+        as_called: a person vouches that the scans show what their columns say, whatever they look like.
         extra: other columns that have a value.
     """
 
@@ -57,6 +59,7 @@ class Row:
     site: str | None = None
     age: float | None = None
     sex: str | None = None
+    as_called: bool = False
     extra: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -208,6 +211,7 @@ def _row(where: str, folder: Path, cells: Mapping[str, str], modalities: tuple[s
         site=values.get("site"),
         age=_age(where, values.get("age")),
         sex=values.get("sex"),
+        as_called=choice_of(where, "as_called", values.get("as_called", "no"), YES_OR_NO) == "yes",
         extra={name: value for name, value in values.items() if name not in KNOWN_COLUMNS},
     )
 
@@ -257,6 +261,7 @@ def _record(row: Row, folder: Path) -> dict[str, str]:
         "site": row.site,
         "age": None if row.age is None else repr(row.age).removesuffix(".0"),
         "sex": row.sex,
+        "as_called": "yes" if row.as_called else None,
     }
     files = {**row.scans, "brain": row.brain, "lesion": row.lesion}
     record = {name: value for name, value in plain.items() if value is not None}

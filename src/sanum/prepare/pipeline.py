@@ -13,7 +13,7 @@ from sanum.core.records import Prepared, Scan
 from sanum.core.units import Channels, Mask
 from sanum.prepare import quality
 from sanum.prepare.channels import evened, sample, scaled
-from sanum.prepare.contrast import contrast_flags
+from sanum.prepare.contrast import check_looks, check_tissues, look_at
 from sanum.prepare.kept_steps import KeptSteps
 from sanum.prepare.measures.record import case_quality, measure_case
 from sanum.prepare.placing import Place, align_to_template, in_slices, on_template
@@ -34,6 +34,7 @@ def prepare(
     subject: str,
     brain: Scan | None = None,
     lesion: Scan | None = None,
+    as_called: bool = False,
     kept: KeptSteps | None = None,
 ) -> Prepared:
     """Bring one case onto the model grid, with a single interpolation of each scan.
@@ -46,19 +47,24 @@ def prepare(
         brain: mask on the first modality's grid, above 0 = brain; without it the brain is what an extracted scan
             shows, or is estimated within a whole head.
         lesion: marked lesion on the first modality's grid, above 0 = lesion; never used but to evaluate.
+        as_called: a person vouches that the scans show what they are called, whatever they look like.
         kept: where results of slow steps are kept and looked for.
 
     Returns:
         Voxels (C, I, J, K) in [0, 1], 0 outside the brain; the steps say what was done and measured.
 
     Raises:
-        PreparationError: a modality is missing or another, no brain is found, registration or contrast fails
-            its check, or no slice is left.
+        PreparationError: a modality is missing or another, a scan looks like another, no brain is found,
+            registration fails its check, or no slice is left.
         GeometryError: a mask does not lie on the first modality's grid.
     """
     log = StepLog(kept)
     ordered = _wanted(scans, config, case)
     first = ordered[0]
+    named = dict(zip(config.modalities, ordered, strict=True))
+    looks = look_at(named)
+    if looks:
+        log("looks", **check_looks(named, looks, as_called=as_called))
     log.comes_from(first, brain)
     if lesion is not None:
         require_same_grid("lesion mask", lesion, first)
@@ -72,13 +78,14 @@ def prepare(
     sampled = evened(ordered, sampled, mask, place, config, log)
     voxels = scaled(ordered, sampled, mask, config, log)
     if isinstance(config, Template):
+        facts = quality.facts_of(voxels, mask, place.grid, config.channels)
         with about(scans.get("T1w", first)):
-            facts = quality.check(voxels, mask, place.grid, config.channels)
-        medians = {name: facts[name] for name in config.channels}
-        log("quality", **facts, flags=contrast_flags(medians))
+            checked = check_tissues(
+                {name: facts[name] for name in config.channels}, looks, as_called=as_called
+            )
+        log("quality", **facts, contrast=checked)
     else:
         voxels, mask, place = _without_empty_slices(voxels, mask, place, config, first, log)
-    named = dict(zip(config.modalities, ordered, strict=True))
     measured = measure_case(named, region, log, on_template=isinstance(config, Template))
     prepared = Prepared(
         case=case,

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from sanum.core.errors import PreparationError
 from sanum.core.grid import Grid
 from sanum.core.units import Channels, Mask, Volume
 from sanum.prepare.template import icbm152
@@ -17,32 +16,22 @@ PURE = 0.8
 MIN_TISSUE_VOXELS = 200
 """Fewer voxels of a tissue give no median worth comparing."""
 
-MIN_WHITE_TO_GREY = 1.1
-"""Least ratio of white to grey matter on a T1w scan. Of 95 healthy adults on two scanners the lowest had 1.17 (its
-neck was left on), the next 1.38, half of them 1.6 or more; FLAIR without large lesions has .8 to .9."""
 
-
-def check(voxels: Channels, mask: Mask, grid: Grid, modalities: tuple[str, ...]) -> dict[str, Any]:
-    """Facts of a case on the template grid; a T1w channel must look like T1w.
+def facts_of(voxels: Channels, mask: Mask, grid: Grid, channels: tuple[str, ...]) -> dict[str, Any]:
+    """Facts of a case on the template grid.
 
     Args:
         voxels: (C, I, J, K) in [0, 1].
         mask: (I, J, K), the brain.
         grid: in template world.
-        modalities: name of each channel.
+        channels: name of each.
 
     Returns:
         Brain volume on the template in ml, and the median of each tissue by channel.
-
-    Raises:
-        PreparationError: a channel named T1w has white matter that is not brighter than grey matter.
     """
     facts: dict[str, Any] = {"model_ml": round(float(mask.sum()) * grid.voxel_ml, 1)}
-    for name, channel in zip(modalities, voxels, strict=True):
-        medians = tissue_medians(channel, mask, grid)
-        facts[name] = medians
-        if name == "T1w":
-            _refuse_other_contrast(medians)
+    for name, channel in zip(channels, voxels, strict=True):
+        facts[name] = tissue_medians(channel, mask, grid)
     return facts
 
 
@@ -64,13 +53,3 @@ def _median_at(where: Mask, channel: Volume, mask: Mask, grid: Grid) -> float | 
     i, j, k = index.T
     values = channel[i, j, k][mask[i, j, k]]
     return round(float(np.median(values)), 4) if values.size >= MIN_TISSUE_VOXELS else None
-
-
-def _refuse_other_contrast(medians: dict[str, float | None]) -> None:
-    white, grey = medians["white"], medians["grey"]
-    if white is None or grey is None or white >= MIN_WHITE_TO_GREY * grey:
-        return
-    raise PreparationError(
-        f"looks like T2w or FLAIR, not T1w: white/grey = {white / grey:.2f}, needed {MIN_WHITE_TO_GREY} or more; "
-        "check the column or file name"
-    )

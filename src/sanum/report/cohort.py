@@ -25,6 +25,7 @@ COLUMNS = (
     "largest_finding",
     "significant_findings",
     "significant_size",
+    "warnings",
     "reason",
 )
 """Columns of the table of detections that the page shows, where the table has them."""

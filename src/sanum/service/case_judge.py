@@ -13,7 +13,7 @@ from sqlalchemy.engine import Engine
 from sanum.core.errors import ConfigError
 from sanum.service import cases
 from sanum.service.case_folder import CaseFolders
-from sanum.service.cases import BRAIN, Case
+from sanum.service.cases import AS_CALLED, BRAIN, Case
 from sanum.service.faults import fault_of
 from sanum.service.models import FileModel, ServedModel
 
@@ -32,6 +32,7 @@ class Verdict:
     score: float | None
     threshold: float | None
     p_value: float | None
+    warnings: tuple[str, ...] = ()
 
 
 class Judge:
@@ -54,7 +55,14 @@ class Judge:
             self._load(path)
 
     def judge(
-        self, model: str, case: str, files: Mapping[str, Path], results: Path, on_stage: Callable[[str], None]
+        self,
+        model: str,
+        case: str,
+        files: Mapping[str, Path],
+        results: Path,
+        on_stage: Callable[[str], None],
+        *,
+        as_called: bool = False,
     ) -> Verdict:
         """Write the results of one case into a folder.
 
@@ -64,11 +72,17 @@ class Judge:
             files: modality, or `BRAIN`, to file or folder, all in one folder.
             results: folder to write.
             on_stage: told what the judge is at.
+            as_called: the sender vouches that the files show what they are called.
         """
         on_stage("loading the model")
         scans = {modality: path for modality, path in files.items() if modality != BRAIN}
         found = self._model(model).detect(
-            scans, case=case, brain=files.get(BRAIN), twin=True, on_stage=on_stage
+            scans,
+            case=case,
+            brain=files.get(BRAIN),
+            twin=True,
+            on_stage=on_stage,
+            as_called=as_called,
         )
         on_stage("writing results")
         folder = next(iter(files.values())).parent
@@ -76,7 +90,9 @@ class Judge:
         shown = replace(shown, anomaly_map=found.anomaly_map, scan=found.scan, restored=found.restored)
         shown.save(results)
         _write_volumes(found, results)
-        return Verdict(shown.status, shown.reason, shown.score, shown.threshold, shown.p_value)
+        return Verdict(
+            shown.status, shown.reason, shown.score, shown.threshold, shown.p_value, shown.warnings
+        )
 
     def _model(self, name: str) -> ServedModel:
         if name not in self._models:
@@ -130,7 +146,7 @@ def attempt(
 def _verdict(engine: Engine, folders: CaseFolders, judge: Judge, case: Case) -> Verdict | str:
     """What the judge finds, or why it could not."""
     inputs = folders.inputs(case.id)
-    files = {modality: inputs / name for modality, name in case.files.items()}
+    files = {key: inputs / name for key, name in case.files.items() if key != AS_CALLED}
     try:
         return judge.judge(
             case.model,
@@ -138,6 +154,7 @@ def _verdict(engine: Engine, folders: CaseFolders, judge: Judge, case: Case) -> 
             files,
             folders.results(case),
             lambda stage: _stage(engine, case, stage),
+            as_called=AS_CALLED in case.files,
         )
     except Exception as error:  # whatever a case provokes must end that case only, with its reason kept
         if fault_of(error) is not None:

@@ -22,6 +22,9 @@ STATES: tuple[State, ...] = ("queued", "running", "done", "failed")
 BRAIN = "brain"
 """Key of the brain mask among the files of a case; the others are modalities."""
 
+AS_CALLED = "as_called"
+"""Key that stands among the files of a case where its sender vouches for what they are called."""
+
 UNFINISHED = ("queued", "running")
 
 
@@ -38,7 +41,8 @@ class Case:
         label: what the client calls it; shown to people, never logged.
         model: name of the model that judges it.
         submitter: name of the token that sent it.
-        files: modality, or `BRAIN`, to the name of its file in the case's folder; after `#` the series that is meant.
+        files: modality, or `BRAIN`, to the name of its file in the case's folder; after `#` the series that is
+            meant; and `AS_CALLED` to "yes" where that was sent.
         content_sha256: of all that was sent, for idempotency.
         idempotency_key: the client's, or None.
         attempts: how often a worker has begun it.
@@ -49,6 +53,7 @@ class Case:
         score, threshold, p_value: of the decision.
         inputs_kept: False once retention has deleted what was sent.
         worker: name of the one that is at it.
+        warnings: what speaks against the decision, in words; None before it is done.
         excused: attempts that ended through no fault of the case, such as a worker stopped by its operator.
         study: `study_key` of the DICOM study it came from; None where that is not known.
     """
@@ -76,6 +81,7 @@ class Case:
     worker: str | None = None
     excused: int | None = None
     study: str | None = None
+    warnings: list[str] | None = None
 
     @property
     def tries(self) -> int:

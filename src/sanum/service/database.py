@@ -55,6 +55,7 @@ cases = sa.Table(
     sa.Column("worker", sa.String(64)),
     sa.Column("excused", sa.Integer),
     sa.Column("study", sa.String(32)),
+    sa.Column("warnings", sa.JSON),
     sa.UniqueConstraint("submitter", "idempotency_key"),
     sa.Index("cases_by_age", "created", "id"),
     sa.Index("cases_by_status", "status"),

@@ -48,6 +48,7 @@ class ServedModel(Protocol):
         brain: Path | None = None,
         twin: bool = False,
         on_stage: Callable[[str], None] = ...,
+        as_called: bool = False,
     ) -> CaseDetection:
         """Judge the files of one case, one a modality.
 
@@ -57,6 +58,7 @@ class ServedModel(Protocol):
             brain: brain mask on the first modality's grid.
             twin: restore the healthy twin too, where the detector can.
             on_stage: told what comes next.
+            as_called: the sender vouches that the files show what they are called.
 
         Raises:
             ScanError: the files can't be judged by this model.
@@ -112,6 +114,7 @@ class FileModel:
         brain: Path | None = None,
         twin: bool = False,
         on_stage: Callable[[str], None] = _quiet,
+        as_called: bool = False,
     ) -> CaseDetection:
         """Judge the files of one case, one a modality. What goes wrong with the scan in a way that nobody foresaw
         is a refusal: it would go wrong again."""
@@ -119,7 +122,7 @@ class FileModel:
         from sanum.workflow.detect import detect, refused
         from sanum.workflow.prepare import reason_of
 
-        row = Row(case=case, subject=case, scans=dict(files), brain=brain)
+        row = Row(case=case, subject=case, scans=dict(files), brain=brain, as_called=as_called)
         stage, started = _Stage(on_stage), time.perf_counter()
         try:
             return detect(self._model, row, on_stage=stage, reconstruct=twin)

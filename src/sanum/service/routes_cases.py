@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 from apiflask import APIFlask
@@ -13,7 +14,7 @@ from sanum.core.errors import ConfigError
 from sanum.report.page import content_policy
 from sanum.service import cases, wire
 from sanum.service.case_folder import RESULTS
-from sanum.service.cases import Case, CaseFilter, Submission
+from sanum.service.cases import AS_CALLED, Case, CaseFilter, Submission
 from sanum.service.events import Streams, events
 from sanum.service.intake import take_in
 from sanum.service.jobs import RETRY_SECONDS, QueueFullError
@@ -157,8 +158,8 @@ def _submit(parts: Parts, form: wire.CaseForm) -> tuple[Case, bool]:
     submission = Submission(
         model=name,
         submitter=parts.access.principal().name,
-        files=taken.files,
-        content_sha256=taken.sha256,
+        files={**taken.files, AS_CALLED: "yes"} if form.as_called else taken.files,
+        content_sha256=_sent(taken.sha256, form.as_called),
         label=form.label,
         idempotency_key=_idempotency_key(),
     )
@@ -180,10 +181,15 @@ def _submit(parts: Parts, form: wire.CaseForm) -> tuple[Case, bool]:
     finally:
         if not kept and not unsure:
             parts.folders.delete(submission.id)
-    if not kept and (case.content_sha256, case.model) != (taken.sha256, name):
+    if not kept and (case.content_sha256, case.model) != (submission.content_sha256, name):
         told = "This Idempotency-Key came before with another file or model; use a new one."
         raise RequestError(422, "key-reused", told)
     return case, kept
+
+
+def _sent(files_sha256: str, as_called: bool) -> str:
+    """Identity of what was sent."""
+    return hashlib.sha256(f"{files_sha256}:{AS_CALLED}".encode()).hexdigest() if as_called else files_sha256
 
 
 def _idempotency_key() -> str | None:

@@ -50,7 +50,7 @@ def add_predict_routes(app: APIFlask, parts: Parts) -> None:
         )
         parts.audit.write(parts.access.principal().name, "predict", model=name)
         with parts.predictions.slot():
-            return _judged(model, taken, form.heatmap)
+            return _judged(model, taken, form.heatmap, form.as_called)
 
     _add_batch(app, parts)
 
@@ -115,9 +115,9 @@ def _answer(
         return {"prediction": None, "problem": problem.to_dict()}
 
 
-def _judged(model: ServedModel, taken: Intake, heatmap: str) -> dict[str, Any]:
+def _judged(model: ServedModel, taken: Intake, heatmap: str, as_called: bool = False) -> dict[str, Any]:
     try:
-        found = model.detect(taken.paths(), case="upload", brain=taken.brain)
+        found = model.detect(taken.paths(), case="upload", brain=taken.brain, as_called=as_called)
     except ScanError as error:
         raise _refused(str(error), taken.folder) from error
     if found.status == "refused":

@@ -10,7 +10,7 @@ from apiflask.fields import UploadFile
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat
 
 from sanum.core.records import NOTICE
-from sanum.service.cases import BRAIN, Case
+from sanum.service.cases import AS_CALLED, BRAIN, Case
 from sanum.service.verdicts import ReaderVerdict, Word
 
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -51,6 +51,9 @@ class _Form(BaseModel):
         None,
         pattern=r"^[0-9][0-9.]{0,63}$",
         description="Number, or ending of the UID, of the DICOM series to judge where the upload holds several.",
+    )
+    as_called: bool = Field(
+        False, description="The scans show what they are called, whatever they look like: judge them so."
     )
 
 
@@ -156,6 +159,9 @@ class CaseOut(BaseModel):
     score: float | None
     threshold: float | None
     p_value: float | None
+    warnings: list[str] = Field(
+        description="What speaks against the decision: a scan that looks like another sequence, a guarantee that fails."
+    )
     modalities: list[str]
     inputs_kept: bool = Field(description="False once retention has deleted what was sent.")
     results: dict[str, str] = Field(description="Name of each result to its address.")
@@ -271,7 +277,8 @@ def case_out(case: Case, results: dict[str, str]) -> CaseOut:
         score=case.score,
         threshold=case.threshold,
         p_value=case.p_value,
-        modalities=sorted(set(case.files) - {BRAIN}),
+        warnings=case.warnings or [],
+        modalities=sorted(set(case.files) - {BRAIN, AS_CALLED}),
         inputs_kept=case.inputs_kept,
         results=results,
     )

@@ -42,7 +42,7 @@ reports holds a page for each case and, after the level group, a table and a pag
 {notice}
 """
 
-COLUMNS = ("case", "subject", "status", "score", "threshold", "p_value", "findings", "reason")
+COLUMNS = ("case", "subject", "status", "score", "threshold", "p_value", "findings", "warnings", "reason")
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,7 @@ def judge_participants(
     model_path: Path,
     *,
     labels: Sequence[str] = (),
+    as_called: bool = False,
     workers: int | None = None,
     on_done: Callable[[str], None] = lambda _: None,
 ) -> list[CaseDetection]:
@@ -70,6 +71,7 @@ def judge_participants(
         out: derivatives; made where it is missing.
         model_path: calibrated model file.
         labels: participants, with or without `sub-`; all by default.
+        as_called: a person vouches that all scans show what they are called, whatever they look like.
         workers: processes, one a core by default.
         on_done: called with the name of each case.
 
@@ -85,7 +87,7 @@ def judge_participants(
         raise CohortError(f"{source}: no BIDS data set; expected dataset_description.json or folders sub-*")
     model = load(model_path)
     model.calibrated()
-    rows = [row for row in _chosen(source, labels) if _suits(row, model.takes)]
+    rows = [replace(row, as_called=as_called) for row in _chosen(source, labels) if _suits(row, model.takes)]
     if not rows:
         wanted = f"{'any of ' if isinstance(model.takes, AnyOf) else ''}{', '.join(model.takes)}"
         raise CohortError(f"{source}: no participant has {wanted} in anat, which {model.name} takes")
@@ -205,5 +207,6 @@ def _lines(out: Path) -> Iterator[dict[str, Any]]:
         yield {
             **{name: "" if kept.get(name) is None else kept[name] for name in COLUMNS},
             "findings": len(kept["findings"]),
+            "warnings": " | ".join(kept["warnings"]),
             "model": kept["provenance"]["model_name"],
         }

@@ -18,6 +18,7 @@ from sanum.core.errors import CalibrationError, ScanError
 from sanum.core.modalities import AnyOf
 from sanum.core.records import Calibration, Finding, MemberMap, Prepared, Provenance, Scan
 from sanum.model import Model
+from sanum.prepare.contrast import contrast_warnings
 from sanum.prepare.presets import Preparation, Template
 from sanum.prepare.way_back import labels_to_model, reconstruction_to_native, to_native
 from sanum.workflow.detection import CaseDetection as CaseDetection
@@ -100,7 +101,11 @@ def detect(
         healthy_group=decision.healthy_group,
         healthy_count=decision.healthy_count,
         healthy_as_high=decision.healthy_as_high,
-        warnings=(*_warnings(decision.warning, model, present), *pair_warnings(scored)),
+        warnings=(
+            *contrast_warnings(prepared.steps),
+            *_warnings(decision.warning, model, present),
+            *pair_warnings(scored),
+        ),
         restored=None
         if restored is None or scan is None
         else reconstruction_to_native(restored, prepared, preparation, scan),

@@ -141,6 +141,7 @@ def _saved(job: _Job, found: CaseDetection) -> dict[str, Any]:
         "meaning": p_value_sentence(found, found.card),
         "seconds": f"{found.provenance.seconds:.2f}",
         "reason": found.reason,
+        "warnings": " | ".join(found.warnings),
         **({} if job.dicom is None else {"dicom": _dicom(job, job.dicom)}),
     }
 

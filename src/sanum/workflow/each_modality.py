@@ -28,6 +28,7 @@ def fuse(by_modality: Mapping[str, CaseDetection], level: float) -> CaseDetectio
     best = judged[leading]
     p = min(1.0, _p(best) * len(judged))
     others = tuple(_sentence(name, one) for name, one in by_modality.items() if name != leading)
+    warned = [text for one in (best, *judged.values()) for text in one.warnings]
     count = len(judged)
     decided = (
         f"Judged by {leading}, the modality with the most evidence of {count}; p is its own times {count}."
@@ -37,7 +38,7 @@ def fuse(by_modality: Mapping[str, CaseDetection], level: float) -> CaseDetectio
         status="abnormal" if p <= level + 1e-12 else "normal",
         p_value=p,
         findings=tuple(_of_several(one, leading, count, level) for one in best.findings),
-        warnings=(decided, *others, *best.warnings),
+        warnings=(decided, *others, *dict.fromkeys(warned)),
     )
 
 

@@ -49,6 +49,7 @@ def gather(
     modality: str | None = None,
     split: str | None = None,
     series: str | None = None,
+    as_called: bool = False,
 ) -> list[Row]:
     """One row a case from volumes, images, DICOM folders, other folders and cohort tables.
 
@@ -58,6 +59,7 @@ def gather(
         modality: what single files show, where their names do not tell; the model's by default.
         split: only this split of tables.
         series: number or UID ending of the series in every DICOM input.
+        as_called: a person vouches that all scans show what they are called, whatever they look like.
 
     Raises:
         ScanError: a path does not exist or is nothing that can be read.
@@ -74,7 +76,7 @@ def gather(
         seen[row.case] = row
     if not rows:
         raise CohortError(f"no case in {', '.join(str(path) for path in inputs)}")
-    return rows
+    return [replace(row, as_called=True) for row in rows] if as_called else rows
 
 
 def _told_apart(rows: Sequence[Row]) -> list[Row]:

@@ -63,6 +63,7 @@ class LoadedModel:
         modality: str | None = None,
         brain: Any = None,
         case: str = "",
+        as_called: bool = False,
         workers: int = 1,
         device: str | None = None,
     ) -> Any:
@@ -77,6 +78,7 @@ class LoadedModel:
             brain: brain mask of one case on its first scan's grid, a path, image or array; not needed when the scan is
                 brain-extracted, or a whole head.
             case: name of one case.
+            as_called: you vouch that the scans show what they are called, whatever they look like.
             workers: processes that judge a list, a folder or a table. A script that asks for several needs
                 `if __name__ == "__main__":`.
             device: where networks run from now on: "cpu", "auto" (CUDA where there is one), "cuda", "cuda:1", …; where
@@ -108,6 +110,8 @@ class LoadedModel:
                 )
             if brain is not None:
                 rows = [replace(rows[0], brain=given.file(brain, affine, "brain"))]
+            if as_called:
+                rows = [replace(row, as_called=True) for row in rows]
             if single:
                 return given.told(detect_row(self.model, rows[0]))
             run = _Run(self.model, workers, Path(scratch), device)

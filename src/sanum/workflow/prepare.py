@@ -90,6 +90,7 @@ def prepare_scans(case: CaseScans, preparation: Preparation, kept: KeptSteps | N
         subject=case.row.subject,
         brain=case.brain,
         lesion=case.lesion,
+        as_called=case.row.as_called,
         kept=kept,
     )
 
@@ -193,7 +194,8 @@ def _content_key(row: Row, preparation: Preparation) -> str:
         hashes = {name: _part_sha256(path) for name, path in paths.items()}
     except OSError as error:
         raise SanumError(f"{error.filename}: can't be read ({error.strerror})") from error
-    return json_sha256([preparation_sha256(preparation), hashes])
+    vouched = ["as_called"] if row.as_called else []
+    return json_sha256([preparation_sha256(preparation), hashes, *vouched])
 
 
 def _part_sha256(path: Path) -> str:

@@ -109,7 +109,7 @@ def _of_labels(path: Path, preparation: Template, identity: str) -> Prepared:
     name = path.name.split(".")[0]
     scan = Scan(picture.astype(np.float32), grid, "T1w", read.source)
     mask = Scan(brain.astype(np.float32), grid, None, read.source)
-    placed = prepare({"T1w": scan}, preparation, case=name, subject=name, brain=mask)
+    placed = prepare({"T1w": scan}, preparation, case=name, subject=name, brain=mask, as_called=True)
     everywhere = np.ones(numbers.shape, np.bool_)
     tissues = np.stack([resample(one, everywhere, grid, placed.grid, placed.to_model)[0] for one in members])
     return _head(placed, np.zeros(placed.grid.shape, np.float32), tissues, identity)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sanum.core.sequence import SEQUENCES, Looks
-from sanum.prepare.sequence.verdict import contradicts, is_doubtful
+from sanum.prepare.sequence.verdict import contradicts, is_doubtful, tissues_are_odd, tissues_contradict
 
 
 def looks(**shares: float) -> Looks:
@@ -16,9 +16,12 @@ def looks(**shares: float) -> Looks:
 @pytest.mark.parametrize(
     ("called", "shares", "wrong", "doubtful"),
     [
-        ("T1w", {"FLAIR": 0.99}, True, True),
+        ("T1w", {"FLAIR": 0.995}, True, True),
+        ("T1w", {"FLAIR": 0.96, "T1w": 0.03}, False, True),
+        ("T1w", {"FLAIR": 0.5, "T2w": 0.49}, True, True),
+        ("T1w", {"FLAIR": 0.96, "T1ce": 0.03}, False, True),
         ("T1w", {"FLAIR": 0.9, "T1w": 0.1}, False, True),
-        ("T1w", {"other": 0.99}, True, True),
+        ("T1w", {"other": 0.995}, True, True),
         ("T1w", {"T1ce": 0.99}, False, True),
         ("FLAIR", {"PDw": 0.99}, False, True),
         ("T1w", {"T1w": 0.5, "FLAIR": 0.5}, False, False),
@@ -26,6 +29,7 @@ def looks(**shares: float) -> Looks:
     ],
 )
 def test_only_what_is_sure_is_wrong_and_neighbours_never_are(called, shares, wrong, doubtful):
+    """What it is instead may be open where it surely is not what it is called."""
     assert contradicts(called, looks(**shares)) is wrong
     assert is_doubtful(called, looks(**shares)) is doubtful
 
@@ -33,3 +37,26 @@ def test_only_what_is_sure_is_wrong_and_neighbours_never_are(called, shares, wro
 def test_the_likeliest_is_named_with_its_share():
     seen = looks(T2w=0.7)
     assert (seen.sequence, seen.confidence) == ("T2w", 0.7)
+
+
+@pytest.mark.parametrize(
+    ("called", "ratio", "shares", "wrong", "odd"),
+    [
+        ("T1w", 1.09, {"T1w": 0.99}, True, True),
+        ("T1w", 1.11, {"T1w": 0.96}, False, False),
+        ("T1w", 1.11, {"T1w": 0.5, "T1ce": 0.46}, False, False),
+        ("T1w", 1.19, {"T1w": 0.8, "FLAIR": 0.2}, True, True),
+        ("T1w", 1.21, {"FLAIR": 0.8, "T1w": 0.2}, False, True),
+        ("T1w", 1.36, {"FLAIR": 0.8, "T1w": 0.2}, False, False),
+        ("FLAIR", 1.31, {"T1w": 0.9}, True, True),
+        ("T2w", 1.31, {"T1w": 0.9}, True, True),
+        ("FLAIR", 1.31, {"T1w": 0.7, "FLAIR": 0.21}, False, True),
+        ("FLAIR", 1.29, {"T1w": 0.9}, False, True),
+        ("FLAIR", 1.31, {"FLAIR": 0.96}, False, False),
+        ("T1ce", 0.9, {"FLAIR": 0.9}, False, False),
+    ],
+)
+def test_tissues_decide_where_looks_leave_a_doubt(called, ratio, shares, wrong, odd):
+    """An old brain's FLAIR that looks like T1w for the most part is refused; a T1w scan that is sure is not."""
+    assert tissues_contradict(called, ratio, looks(**shares)) is wrong
+    assert tissues_are_odd(called, ratio, looks(**shares)) is odd

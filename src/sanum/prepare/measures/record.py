@@ -52,7 +52,7 @@ def measure_case(
 
 
 def _told(shown: Mapping[str, Likeness]) -> dict[str, Any]:
-    """Facts of the fits of moments: overlap and information of the first scan, contrast and flags of all."""
+    """Facts of the fits of moments: overlap and information of the first scan, contrast and position of all."""
     if not shown:
         return {}
     first = next(iter(shown.values()))
@@ -64,7 +64,8 @@ def _told(shown: Mapping[str, Likeness]) -> dict[str, Any]:
         "dice": round(first.overlap, 4),
         "mutual_information": round(first.mutual_information, 4),
         "white_to_grey": ratios,
-        "flags": [*turned, *rough_contrast_flags(ratios)],
+        "flags": turned,
+        "contrast": {"flags": rough_contrast_flags(ratios)},
     }
 
 
