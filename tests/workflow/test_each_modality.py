@@ -1,10 +1,14 @@
 """One decision over several modalities that were judged one by one."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from sanum.workflow.each_modality import fuse
+from sanum.cohort.table import Row
+from sanum.core.errors import ScanError
+from sanum.workflow import each_modality
+from sanum.workflow.each_modality import fuse, modalities_at_hand
 from tests.detections import abnormal
 
 
@@ -59,3 +63,41 @@ def test_where_all_are_refused_the_case_is_refused_with_every_reason():
     found = fuse({name: one(0.5, status="refused", reason=f"bad {name}") for name in ("T1w", "T2w")}, 0.05)
     assert found.status == "refused"
     assert found.reason == "T1w: bad T1w; T2w: bad T2w"
+
+
+STUDY = Row("case", "case", scans=dict.fromkeys(("T1w", "T2w", "FLAIR"), Path("study.zip")))
+
+
+@pytest.mark.parametrize(
+    ("series", "at_hand"),
+    [
+        ([{"modality": "T1w", "taken_for": ["T1w"]}, {"modality": "perfusion"}], ("T1w",)),
+        (
+            [{"modality": "T1w"}, {"modality": "T1w"}, {"modality": "FLAIR", "taken_for": ["FLAIR"]}],
+            ("T1w", "FLAIR"),
+        ),
+        ([{"modality": "MR", "taken_for": ["T2w"]}], ("T2w",)),
+        ([{"modality": "CT"}], ("T1w",)),
+        (None, ("T1w", "T2w", "FLAIR")),
+    ],
+)
+def test_of_a_study_only_what_it_holds_is_judged(monkeypatch, series, at_hand):
+    """A study without T2w was listed as refused for it, with all its series, once for each modality."""
+    facts = {} if series is None else {"series": series}
+    monkeypatch.setattr(each_modality, "inspect_scan", lambda _: facts)
+    assert modalities_at_hand(STUDY, ("T1w", "T2w", "FLAIR", "PDw")) == at_hand
+
+
+def test_files_of_their_own_are_all_at_hand_and_a_damaged_study_is_told_once(monkeypatch):
+    def damaged(_):
+        raise ScanError("damaged")
+
+    monkeypatch.setattr(each_modality, "inspect_scan", damaged)
+    assert modalities_at_hand(STUDY, ("T1w", "T2w")) == ("T1w",)
+    own = Row("case", "case", scans={"T1w": Path("a.nii"), "T2w": Path("b.nii")})
+    assert modalities_at_hand(own, ("T1w", "T2w", "FLAIR")) == ("T1w", "T2w")
+
+
+def test_where_one_of_several_could_be_judged_no_word_is_said_of_most_evidence():
+    found = fuse({"T1w": one(0.4), "T2w": one(0.5, status="refused", reason="bad")}, 0.05)
+    assert found.warnings[0] == "Judged by T1w."

@@ -118,12 +118,11 @@ def detect(
 
 def _detect_any(model: Model, row: Row, on_stage: Callable[[str], None], reconstruct: bool) -> CaseDetection:
     """Judge each modality that the case has by itself, and fuse where there are several."""
-    from sanum.workflow.each_modality import fuse
+    from sanum.workflow.each_modality import fuse, modalities_at_hand
 
     found = {
         name: _detect_one_modality(model, row, name, on_stage, reconstruct)
-        for name in model.takes
-        if name in row.scans
+        for name in modalities_at_hand(row, model.takes)
     }
     if not found:
         lacking = f"{row.case}: model {model.name} judges any of {', '.join(model.takes)}; the case has "

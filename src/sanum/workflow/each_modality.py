@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from sanum.cohort.table import Row
+from sanum.core.errors import ScanError
 from sanum.core.records import Finding
+from sanum.formats import inspect_scan
 from sanum.workflow.detect import CaseDetection
+
+
+def modalities_at_hand(row: Row, wanted: Sequence[str]) -> tuple[str, ...]:
+    """Those of the wanted modalities that a case has.
+
+    A DICOM study may stand for all of them; then those count that one of its series shows or is taken for. Where none
+    does, or the study can't be read, the first stays, so that the reason is told once.
+    """
+    named = tuple(name for name in wanted if name in row.scans)
+    if len(named) < 2 or len({row.scans[name] for name in named}) > 1:
+        return named
+    try:
+        listed = inspect_scan(row.scans[named[0]]).get("series")
+    except ScanError:
+        return named[:1]
+    if listed is None:
+        return named
+    shown = {name for series in listed for name in (series["modality"], *series.get("taken_for", ()))}
+    return tuple(name for name in named if name in shown) or named[:1]
 
 
 def fuse(by_modality: Mapping[str, CaseDetection], level: float) -> CaseDetection:
@@ -30,9 +52,10 @@ def fuse(by_modality: Mapping[str, CaseDetection], level: float) -> CaseDetectio
     others = tuple(_sentence(name, one) for name, one in by_modality.items() if name != leading)
     warned = [text for one in (best, *judged.values()) for text in one.warnings]
     count = len(judged)
-    decided = (
-        f"Judged by {leading}, the modality with the most evidence of {count}; p is its own times {count}."
+    rest = (
+        f", the modality with the most evidence of {count}; p is its own times {count}" if count > 1 else ""
     )
+    decided = f"Judged by {leading}{rest}."
     return replace(
         best,
         status="abnormal" if p <= level + 1e-12 else "normal",
