@@ -108,3 +108,72 @@ def test_limits_are_checked():
         Limits(upload_mb=0)
     with pytest.raises(ConfigError, match=r"queue: expected above 0, got nan"):
         Limits(queue=float("nan"))
+
+
+FENCES = {
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+@pytest.mark.parametrize("address", ["/v1/cases", "/v1/cases/none"])
+def test_every_answer_tells_a_browser_what_it_may_not(service, address):
+    answer = service.client().get(address)
+    assert {name: answer.headers.get(name) for name in FENCES} == FENCES
+
+
+def test_a_page_keeps_a_policy_of_its_own(service):
+    assert "script-src 'self'" in service.client().get("/").headers["Content-Security-Policy"]
+
+
+def test_each_refusal_has_a_type_that_a_client_can_tell_by(tmp_path):
+    service = make(tmp_path, requests_per_minute=5)
+    read = bearer(make_token(service.engine, "reader", ["read"]))
+    client = service.client()
+    asked = {
+        "no-token": client.get("/v1/cases"),
+        "scope": client.post("/v1/cases", data={}, headers=read),
+        "foreign-origin": client.delete("/v1/cases/x", headers={**read, "Origin": "https://evil.example"}),
+        "too-many-requests": [client.get("/v1/cases", headers=read) for _ in range(6)][-1],
+    }
+    told = {
+        "no-token": "^Send `Authorization: Bearer <token>` with a token that is valid\\.$",
+        "scope": "^This token may not do that; its scopes don't cover it\\.$",
+        "foreign-origin": "^Requests from pages of another site are not answered\\.$",
+        "too-many-requests": "^Too many requests; slow down\\.$",
+    }
+    status = {"no-token": 401, "scope": 403, "foreign-origin": 403, "too-many-requests": 429}
+    for kind, answer in asked.items():
+        assert check_problem(answer, status[kind], told[kind])["type"] == f"urn:sanum:problem:{kind}"
+
+
+def test_tokens_of_one_address_do_not_slow_each_other_down(tmp_path):
+    service = make(tmp_path, requests_per_minute=2)
+    tokens = [bearer(make_token(service.engine, name, ["read"])) for name in ("one", "two")]
+    client = service.client()
+    assert [client.get("/v1/cases", headers=tokens[0]).status_code for _ in range(3)] == [200, 200, 429]
+    assert client.get("/v1/cases", headers=tokens[1]).status_code == 200
+
+
+def test_a_wait_of_less_than_a_second_is_a_wait(tmp_path):
+    service = make(tmp_path, requests_per_minute=240)
+    read = bearer(make_token(service.engine, "reader", ["read"]))
+    client = service.client()
+    assert 429 in {client.get("/v1/models", headers=read).status_code for _ in range(400)}
+
+
+def test_the_audit_log_says_from_where_a_wrong_token_came(service):
+    make_token(service.engine, "alice", ["admin"])
+    service.client().get("/v1/cases", headers=bearer("sanum_wrong"))
+    line = json.loads((service.data / "audit.log").read_text().splitlines()[-1])
+    assert (line["action"], line["address"]) == ("token.refused", "127.0.0.1")
+
+
+def test_a_limit_may_lie_between_0_and_1():
+    assert Limits(upload_mb=0.5).upload_mb == 0.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -73,3 +74,28 @@ def test_a_folder_in_the_way_is_told(tmp_path):
     (tmp_path / "rates").mkdir()
     with pytest.raises(StorageError, match=r"rates: can't be used \(.*\); check the data folder"):
         Throttle(tmp_path / "rates", 2)
+
+
+def test_the_file_is_its_owners_alone_whatever_the_umask(tmp_path):
+    before = os.umask(0)
+    try:
+        Throttle(tmp_path / "rates", 2)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "rates").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_name_that_asked_last_is_the_last_to_be_forgotten(tmp_path, monkeypatch):
+    """With as many buckets as places the ninth name takes that of the one that was silent for longest."""
+    monkeypatch.setattr(module, "SLOTS", 8)
+    now = [0.0]
+    throttle = Throttle(tmp_path / "rates", 1, clock=lambda: now[0])
+    for name in "abcdefgh":
+        now[0] += 0.01
+        assert throttle.wait_seconds(name) == 0.0
+    now[0] += 0.01
+    assert throttle.wait_seconds("a") > 0.0
+    now[0] += 0.01
+    assert throttle.wait_seconds("ninth") == 0.0
+    assert throttle.wait_seconds("a") > 0.0, "it asked a moment ago"
+    assert throttle.wait_seconds("b") == 0.0, "it was forgotten"

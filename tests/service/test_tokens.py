@@ -94,3 +94,9 @@ def test_revoking_one_token_leaves_the_others_and_a_wrong_name_is_told(engine):
     assert principal_of(engine, kept).name == "alice"
     with pytest.raises(ConfigError, match="'alise' does not exist or is revoked; did you mean 'alice'"):
         revoke_token(engine, "alise")
+
+
+def test_tokens_are_listed_oldest_first(engine):
+    for name in ("zoe", "adam", "mia"):
+        make_token(engine, name, ["read"])
+    assert [token.name for token in list_tokens(engine)] == ["zoe", "adam", "mia"]
