@@ -35,7 +35,14 @@ class RefusingJudge(Judge):
         super().__init__({})
 
     def judge(
-        self, model: str, case: str, files: Mapping[str, Path], results: Path, on_stage: Callable[[str], None]
+        self,
+        model: str,
+        case: str,
+        files: Mapping[str, Path],
+        results: Path,
+        on_stage: Callable[[str], None],
+        *,
+        as_called: bool = False,
     ) -> Verdict:
         saved(refused("too small to be judged"), results)
         return Verdict("refused", "too small to be judged", None, None, None)

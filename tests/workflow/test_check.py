@@ -154,11 +154,11 @@ def test_a_t1w_scan_in_the_flair_column_is_caught(real_data, tmp_path):
 @pytest.mark.real
 def test_a_flair_scan_in_the_t1w_column_is_caught(real_data, tmp_path):
     scan = read_scan(real_data / "mslub/patient07_FLAIR.nii.gz", "FLAIR")
-    assert "T1w, but looks like FLAIR" in flags_of(tmp_path, scan.voxels, scan.grid)
+    assert "T1w: looks more like FLAIR" in flags_of(tmp_path, scan.voxels, scan.grid)
 
 
 @pytest.mark.real
 def test_what_is_no_head_is_caught(real_data, tmp_path):
     voxels, grid = oasis(real_data)
     noise = np.where(voxels > 0, np.random.default_rng(0).uniform(50, 100, grid.shape), 0)
-    assert "does not look like a head" in flags_of(tmp_path, noise.astype(np.float32), grid)
+    assert "taken for T1w, but looks like" in flags_of(tmp_path, noise.astype(np.float32), grid)

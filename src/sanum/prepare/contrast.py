@@ -10,6 +10,7 @@ from sanum.core.errors import PreparationError
 from sanum.core.names import modality_of
 from sanum.core.records import Scan, Step
 from sanum.core.sequence import OTHER, Looks
+from sanum.core.units import Volume
 from sanum.prepare.sequence import recognise
 from sanum.prepare.sequence.verdict import contradicts, is_doubtful, tissues_are_odd, tissues_contradict
 
@@ -32,8 +33,17 @@ def contrast_warnings(steps: Iterable[Step]) -> tuple[str, ...]:
 
 
 def look_at(scans: Mapping[str, Scan]) -> dict[str, Looks]:
-    """What each volume of a case looks like. Pictures are not looked at: one slice shows too little."""
-    return {called: recognise(scan) for called, scan in scans.items() if not scan.is_image}
+    """What each volume of a case looks like. Pictures and masks are not looked at: they show too little."""
+    return {
+        called: recognise(scan)
+        for called, scan in scans.items()
+        if not scan.is_image and _has_contrast(scan.voxels)
+    }
+
+
+def _has_contrast(voxels: Volume) -> bool:
+    seen = voxels[voxels != 0]
+    return seen.size > 0 and bool(seen.min() < seen.max())
 
 
 def check_looks(

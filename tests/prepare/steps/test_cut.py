@@ -61,3 +61,20 @@ def test_one_slice_stays_however_much_is_dropped():
         range(1, 3),
         range(2, 3),
     ]
+
+
+def test_the_longer_side_may_be_either_and_is_measured_in_millimetres():
+    brain = np.zeros(GRID.shape, bool)
+    brain[2:38, 20:40, 4:16] = True
+    view = brain_square(brain, GRID, 0.0)
+    assert view.extent == (72.0, 72.0)
+    assert view.centre == (19.5, 29.5)
+    coarse = Grid((40, 60, 20), np.diag([1.0, 2.0, 3.0, 1.0]))
+    assert brain_square(brain, coarse, 0.0).extent == (40.0, 40.0)
+    assert whole_slice(coarse).extent == (40.0, 120.0)
+
+
+def test_a_pixel_at_the_limit_itself_is_near_zero():
+    voxels = np.full((1, 2, 2, 1), 0.1)
+    assert not filled_slices(voxels, 0.5, 0.1)[0]
+    assert filled_slices(voxels, 0.5, 0.05)[0]

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from sanum.core.errors import PreparationError
-from sanum.prepare.steps.scale import landmarks, scale, unscale
+from sanum.core.modalities import Window
+from sanum.prepare.steps.scale import landmarks, scale, unscale, windowed
 
 VALUES = np.random.default_rng(0).gamma(2.0, 300.0, (20, 20, 20)).astype(np.float32)
 ROBUST = (0.5, 99.5)
@@ -70,3 +71,22 @@ def test_unscaling_gives_the_scanner_units_back(median):
 def test_a_median_at_an_end_keeps_one_line_on_the_way_back_too(marks):
     shown = np.array([[[0.0, 0.25, 1.0]]], np.float32)
     np.testing.assert_allclose(unscale(shown, marks, 0.5), [[[10.0, 30.0, 90.0]]])
+
+
+def test_the_landmarks_are_the_percentiles_themselves():
+    inside = VALUES[MASK]
+    assert landmarks(VALUES, MASK, ROBUST) == pytest.approx(tuple(np.percentile(inside, (0.5, 50.0, 99.5))))
+
+
+def test_a_window_maps_its_ends_to_0_and_1_and_clips_beyond():
+    hounsfield = np.array([-1000.0, -20.0, 0.0, 40.0, 100.0, 3000.0], np.float32)
+    window = Window(level=40.0, width=120.0)
+    assert window.ends == (-20.0, 100.0)
+    scaled = windowed(hounsfield, window)
+    np.testing.assert_allclose(scaled, [0.0, 0.0, 1 / 6, 0.5, 1.0, 1.0], atol=1e-6)
+    assert scaled.dtype == np.float32
+
+
+def test_back_to_its_own_units_stays_in_single_precision():
+    for median in (None, 0.5):
+        assert unscale(np.array([0.0, 0.5, 1.0], np.float32), (1.0, 2.0, 5.0), median).dtype == np.float32

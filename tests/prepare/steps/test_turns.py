@@ -49,3 +49,16 @@ def test_a_turned_blob_without_symmetry_is_found():
         found = turns.likely_turns(moving, fixed, places * 1.05, 2)
         assert turns.degrees_between(found[0], turn) < 25
         assert turns.degrees_between(found[0], found[1]) >= turns.APART_DEGREES
+
+
+def test_moments_find_how_a_cloud_was_turned_stretched_and_moved():
+    fixed = RNG.normal(size=(400, 3)) * [3.0, 5.0, 8.0] + [1.0, -2.0, 4.0]
+    turn = Rotation.from_euler("xyz", [20, -35, 70], degrees=True).as_matrix()
+    axes, shift = turn @ np.diag([1.2, 0.8, 1.5]), np.array([7.0, -9.0, 11.0])
+    moving = fixed @ axes.T + shift
+    found = turns.moments_map(moving, fixed, turn)
+    np.testing.assert_allclose(found[:3, 3], moving.mean(0) - found[:3, :3] @ fixed.mean(0))
+    np.testing.assert_allclose(found[:3, :3], axes, atol=0.15)
+    np.testing.assert_allclose(found[3], [0.0, 0.0, 0.0, 1.0])
+    there = np.c_[fixed, np.ones(400)] @ found.T
+    np.testing.assert_allclose(there[:, :3].mean(0), moving.mean(0), atol=1e-9)
