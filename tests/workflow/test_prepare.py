@@ -151,6 +151,7 @@ def test_an_unforeseen_failure_of_one_case_stops_nobody(small, tmp_path, monkeyp
     assert reason.startswith("unforeseen IndexError (index 7 is out of bounds) in test_prepare.py, line")
 
 
+@pytest.mark.timeout(900)
 def test_ctrl_c_leaves_a_valid_store_that_the_next_run_goes_on_with(cohort_path, tmp_path):
     """As a terminal does it: the signal goes to the command and to all its workers.
 
@@ -172,12 +173,16 @@ def test_ctrl_c_leaves_a_valid_store_that_the_next_run_goes_on_with(cohort_path,
         "--workers",
         "2",
     ]
-    run = subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 120
-    while not list(folder.glob("cases/*/case.json")) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    os.killpg(run.pid, signal.SIGINT)
-    _, said = run.communicate(timeout=240)
+    for _ in range(3):  # on a machine that is busy enough the run may end before its signal comes
+        shutil.rmtree(folder, ignore_errors=True)
+        run = subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + 120
+        while not list(folder.glob("cases/*/case.json")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.killpg(run.pid, signal.SIGINT)
+        _, said = run.communicate(timeout=240)
+        if run.returncode != 0:
+            break
     assert run.returncode == 130
     assert "stopped; what was finished is kept" in said
     assert "Traceback" not in said
