@@ -117,7 +117,7 @@ def test_a_lab_can_forbid_estimated_masks(real_data):
 def test_noise_is_no_head():
     voxels = np.random.default_rng(0).uniform(0, 100, (100, 120, 100)).astype(np.float32)
     scan = Scan(voxels, Grid(voxels.shape, np.diag([2.0, 2, 2, 1])), None, Source("noise.nii.gz", ""))
-    with pytest.raises(PreparationError, match=r"noise\.nii\.gz: .*(brain|no model reads such images)"):
+    with pytest.raises(PreparationError, match=r"noise\.nii\.gz: .*no model reads such images"):
         prepare({"T1w": scan}, Slices(), case="c", subject="s")
 
 
