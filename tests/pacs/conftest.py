@@ -24,6 +24,7 @@ class Listening:
     port: int
     data: Path
     studies: ReceivedStudies
+    receiver: Receiver
 
     def files(self) -> list[Path]:
         return sorted((self.data / "pacs" / "studies").rglob("*.dcm"))
@@ -51,8 +52,8 @@ def listen(tmp_path):
         receiver = Receiver(config, studies, AuditLog(tmp_path / "data" / "audit.log"))
         port = receiver.start()
         running.append(receiver)
-        return Listening(port, tmp_path / "data", studies)
+        return Listening(port, tmp_path / "data", studies, receiver)
 
     yield start
-    for receiver in running:
+    for receiver in reversed(running):
         receiver.stop()

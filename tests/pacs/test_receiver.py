@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 
 import pytest
@@ -189,6 +190,14 @@ def test_a_taken_port_is_told(listen):
     config = PacsConfig(Listener(port=here.port), rules=(Rule("a", "m"),))
     with pytest.raises(ConfigError, match=r"can't listen on 127\.0\.0\.1"):
         Receiver(config, here.studies, None).start()
+
+
+def test_temporary_files_of_others_lie_where_they_did_once_it_has_stopped(listen):
+    before = tempfile.gettempdir()
+    here = listen()
+    assert tempfile.gettempdir() == str(here.studies.incoming)
+    here.receiver.stop()
+    assert tempfile.gettempdir() == before
 
 
 def test_nothing_of_the_sender_is_quoted(listen, caplog):

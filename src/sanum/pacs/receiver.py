@@ -62,6 +62,7 @@ class Receiver:
         self._audit = audit
         self._bytes: dict[int, int] = {}
         self._server: Any = None
+        self._usual_folder = tempfile.tempdir
 
     def start(self) -> int:
         """Listen; the port that was taken.
@@ -88,6 +89,7 @@ class Receiver:
                 ],
             )
         except OSError as error:
+            tempfile.tempdir = self._usual_folder
             raise ConfigError(
                 f"listener: can't listen on {listener.host}:{listener.port} ({error.strerror or error}); "
                 "choose another port or address"
@@ -95,8 +97,11 @@ class Receiver:
         return int(self._server.server_address[1])
 
     def stop(self) -> None:
-        """Stop listening and let associations go."""
-        self._server.shutdown()
+        """Stop listening and let associations go; a second time does nothing."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.shutdown()
+        tempfile.tempdir = self._usual_folder
 
     def _on_open(self, event: Any) -> None:
         """Turn strangers away, and wait for no peer that stops in the middle of a message."""

@@ -96,5 +96,6 @@ def process_group(device: str = "auto") -> Iterator[ProcessGroup]:
     torch.distributed.init_process_group("nccl" if gpu else "gloo")
     try:
         yield ProcessGroup(int(os.environ["RANK"]), size)
+        torch.distributed.barrier()  # one that left early would break off a connection that another still reads
     finally:
         torch.distributed.destroy_process_group()
