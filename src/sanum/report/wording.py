@@ -125,8 +125,8 @@ def p_value_sentence(detection: Detection, card: Mapping[str, Any]) -> str:
     return f"Of {healthy} healthy reference scans{whose}, {as_high} {scored} as high.{least}"
 
 
-def rule_sentence(rule: Rule | None) -> str:
-    """The rule and what it guarantees."""
+def rule_sentence(rule: Rule | None, *, warned: bool = False) -> str:
+    """The rule and what it guarantees; nothing where a warning stands above it."""
     if rule is None:
         return "not recorded"
     if rule.name == "mean+3std":
@@ -138,6 +138,11 @@ def rule_sentence(rule: Rule | None) -> str:
         return (
             f"Score above the {rule.level:g} quantile of the healthy reference scores. "
             "An estimate from the reference: it makes no guarantee about false alarms."
+        )
+    if warned:
+        return (
+            f"Split-conformal p-value of at most {rule.level:g}. No rate of false alarms is guaranteed here: the warning "
+            "above says why."
         )
     return (
         f"Split-conformal p-value of at most {rule.level:g}. Guarantee: on average at most "
