@@ -74,7 +74,9 @@ def main() -> None:
     for row in rows:
         case = store.load(row.case)
         inside.append(score_slice(detector, case)[case.mask])
-        marked.append(np.zeros(inside[-1].size, bool) if case.lesion is None else np.asarray(case.lesion)[case.mask] > 0)
+        marked.append(
+            np.zeros(inside[-1].size, bool) if case.lesion is None else np.asarray(case.lesion)[case.mask] > 0
+        )
     weights = case_weights([row.subject for row in rows], 1000, 0)
     edges = choose_edges(
         np.concatenate([values[::7] for values in inside]),

@@ -38,6 +38,12 @@ def test_p_never_exceeds_1():
     assert fuse({"T1w": one(0.9), "T2w": one(0.8)}, 0.05).p_value == 1.0
 
 
+def test_a_rate_is_guaranteed_only_where_it_is_for_every_judged_modality():
+    assert fuse({"T1w": one(0.4), "T2w": one(0.5)}, 0.05).rate_guaranteed
+    made = replace(one(0.5), rate_guaranteed=False)
+    assert not fuse({"T1w": one(0.4), "T2w": made}, 0.05).rate_guaranteed
+
+
 def test_of_equal_p_the_higher_score_leads():
     found = fuse({"T1w": one(0.05, score=2.0), "FLAIR": one(0.05, score=9.0)}, 0.05)
     assert "Judged by FLAIR" in found.warnings[0]

@@ -67,6 +67,7 @@ def test_a_model_of_every_sequence_finds_it_in_each_and_says_that_no_rate_is_gua
     )
     assert_found(found, lesion)
     assert any("were made, not scanned" in warning for warning in found.warnings)
+    assert not found.rate_guaranteed
 
 
 def test_a_bright_lesion_in_a_picture_is_a_significant_finding(tmp_path: Path) -> None:

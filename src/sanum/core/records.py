@@ -280,6 +280,8 @@ class Detection:
         healthy_count: how many they were; None where it was not recorded.
         healthy_as_high: how many of them score as high.
         warnings: where a guarantee does not hold, or holds weakly, in words.
+        rate_guaranteed: whether the rule's rate of false alarms holds, as far as is known; False where a warning takes it
+            back.
         restored: the first modality as it would look in health, in the scan's own grid and units; None where the
             detector restores nothing.
     """
@@ -302,6 +304,7 @@ class Detection:
     healthy_count: int | None = None
     healthy_as_high: int | None = None
     warnings: tuple[str, ...] = ()
+    rate_guaranteed: bool = True
     restored: Volume | None = None
 
     @property
@@ -334,6 +337,7 @@ class Detection:
             "healthy_count": self.healthy_count,
             "healthy_as_high": self.healthy_as_high,
             "warnings": self.warnings,
+            "rate_guaranteed": self.rate_guaranteed,
             "provenance": self.provenance,
             "notice": NOTICE,
         }

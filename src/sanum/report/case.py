@@ -82,7 +82,7 @@ def case_page(
         "case.html.j2",
         detection=detection,
         verdict=wording.verdict(detection),
-        rule=wording.rule_sentence(detection.rule, warned=bool(detection.warnings)),
+        rule=wording.rule_sentence(detection),
         p_value_meaning=wording.p_value_sentence(detection, card),
         findings=findings,
         tested=wording.findings_are_tested(detection),

@@ -119,7 +119,7 @@ def _lines(detection: Detection) -> list[str]:
     if detection.score is not None and detection.threshold is not None:
         chance = "" if detection.p_value is None else f"   p = {detection.p_value:.3f}"
         lines += [f"score {detection.score:.4g}   threshold {detection.threshold:.4g}{chance}", ""]
-        lines += [*_wrapped(wording.rule_sentence(detection.rule, warned=bool(detection.warnings))), ""]
+        lines += [*_wrapped(wording.rule_sentence(detection)), ""]
     if detection.findings:
         lines += [*_table(detection), ""]
         lines += [*_wrapped(detection.finding_control), ""]

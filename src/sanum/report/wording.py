@@ -8,7 +8,7 @@ from typing import Any
 
 from sanum.core.errors import CalibrationError
 from sanum.core.findings import Finding
-from sanum.core.records import Detection, Rule
+from sanum.core.records import Detection
 
 
 @dataclass(frozen=True)
@@ -125,8 +125,9 @@ def p_value_sentence(detection: Detection, card: Mapping[str, Any]) -> str:
     return f"Of {healthy} healthy reference scans{whose}, {as_high} {scored} as high.{least}"
 
 
-def rule_sentence(rule: Rule | None, *, warned: bool = False) -> str:
-    """The rule and what it guarantees; nothing where a warning stands above it."""
+def rule_sentence(detection: Detection) -> str:
+    """The rule and what it guarantees."""
+    rule = detection.rule
     if rule is None:
         return "not recorded"
     if rule.name == "mean+3std":
@@ -139,7 +140,7 @@ def rule_sentence(rule: Rule | None, *, warned: bool = False) -> str:
             f"Score above the {rule.level:g} quantile of the healthy reference scores. "
             "An estimate from the reference: it makes no guarantee about false alarms."
         )
-    if warned:
+    if not detection.rate_guaranteed:
         return (
             f"Split-conformal p-value of at most {rule.level:g}. No rate of false alarms is guaranteed here: the warning "
             "above says why."

@@ -82,6 +82,7 @@ def detect(
         found = judge_findings(on_model, scored, calibration, who)
     except (ScanError, CalibrationError) as error:
         return refused(model, row, scan, str(error), started)
+    doubts = (*contrast_warnings(prepared.steps), *_warnings(decision.warning, model, present))
     return CaseDetection(
         case=row.case,
         status="abnormal" if decision.abnormal else "normal",
@@ -101,11 +102,8 @@ def detect(
         healthy_group=decision.healthy_group,
         healthy_count=decision.healthy_count,
         healthy_as_high=decision.healthy_as_high,
-        warnings=(
-            *contrast_warnings(prepared.steps),
-            *_warnings(decision.warning, model, present),
-            *pair_warnings(scored),
-        ),
+        warnings=(*doubts, *pair_warnings(scored)),
+        rate_guaranteed=not doubts,
         restored=None
         if restored is None or scan is None
         else reconstruction_to_native(restored, prepared, preparation, scan),

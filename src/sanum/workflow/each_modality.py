@@ -62,6 +62,7 @@ def fuse(by_modality: Mapping[str, CaseDetection], level: float) -> CaseDetectio
         p_value=p,
         findings=tuple(_of_several(one, leading, count, level) for one in best.findings),
         warnings=(decided, *others, *dict.fromkeys(warned)),
+        rate_guaranteed=all(one.rate_guaranteed for one in judged.values()),
     )
 
 
