@@ -59,7 +59,7 @@ viewer:
 
 # The viewer's pictures in docs/images, from the tests that drive it in Chromium.
 screenshots: $(READY)
-	SANUM_SCREENSHOTS=docs/images $(BIN)/python -m pytest tests/service/test_viewer.py -m browser
+	SANUM_SCREENSHOTS=docs/images $(BIN)/python -m pytest tests/service/test_viewer.py tests/service/test_viewer_pairs.py -m browser
 
 clean:
 	rm -rf $(VENV) demo-output

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from tests.service.browser import CHROMIUM, OPTIONS, open_page
 from tests.service.fakes import Made, make, nifti
 
 
@@ -167,3 +168,37 @@ def scan(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def service(tmp_path: Path) -> Made:
     """A service in this process, with a model that answers at once."""
     return make(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """Debian's Chromium; skipped without it."""
+    if not CHROMIUM.exists():
+        pytest.skip("Chromium is not installed; apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium, live: Live):
+    """The upload page of the shared service; errors on its console and requests to other hosts fail the test."""
+    page = open_page(chromium)
+    troubles: list[str] = []
+    page.on("console", lambda message: message.type == "error" and troubles.append(message.text))
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on(
+        "request", lambda request: _own(request.url, live) or troubles.append(f"asked {request.url[:80]}")
+    )
+    page.goto(live.address)
+    page.get_by_role("heading", name="Judge a scan").wait_for()
+    yield page
+    page.close()
+    assert [trouble for trouble in troubles if "status of 4" not in trouble] == []
+
+
+def _own(url: str, live: Live) -> bool:
+    return url.startswith((live.address, "data:", "blob:"))

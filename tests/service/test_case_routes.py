@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import gzip
+import io
 import json
 import sqlite3
 from pathlib import Path
@@ -86,6 +88,35 @@ def test_an_image_gives_a_map_that_the_viewer_can_show(tmp_path, service):
     assert {"anomaly_map.nii.gz", "scan.nii.gz", "overlay.png"} <= set(
         client.get(f"/v1/cases/{case_id}").get_json()["results"]
     )
+
+
+def test_the_other_scan_of_a_pair_lies_beside_the_first(tmp_path):
+    """The viewer shows both; which of the two the map lies on is told."""
+    from sanum.core.records import Side
+    from sanum.formats import read_scan
+    from sanum.workflow.detect import CaseDetection
+
+    class PairModel(FakeModel):
+        def detect(self, files, /, *, case, **_):
+            scans = {name: read_scan(path) for name, path in files.items()}
+            known = {name: getattr(normal(), name) for name in KEPT}
+            sides = tuple(Side(name, scan, None) for name, scan in scans.items())
+            return CaseDetection(case, modality="CT", scan=scans["CT"], sides=sides, **known)
+
+    service = make(tmp_path / "data", PairModel(modalities=("CT", "T1w")))
+    client = service.client()
+    contents = {name: nifti(tmp_path, seed, shape=(32, 32, 16)) for seed, name in enumerate(("CT", "T1w"))}
+    sent = {name: (io.BytesIO(content), f"{name}.nii.gz") for name, content in contents.items()}
+    case_id = client.post("/v1/cases", data=sent).get_json()["id"]
+    finish(service, PairModel(), case_id)
+    results = client.get(f"/v1/cases/{case_id}").get_json()["results"]
+    assert {"scan.nii.gz", "scan-T1w.nii.gz"} <= set(results)
+    assert "scan-CT.nii.gz" not in results
+    assert client.get(results["detection.json"]).get_json()["modality"] == "CT"
+    shown = [
+        gzip.decompress(client.get(results[name]).data)[352:] for name in ("scan.nii.gz", "scan-T1w.nii.gz")
+    ]
+    assert shown == [gzip.decompress(contents[name])[352:] for name in ("CT", "T1w")]
 
 
 def test_events_tell_the_end_and_then_stop(service, scan):

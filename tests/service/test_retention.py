@@ -25,7 +25,7 @@ def ended_case(service) -> cases.Case:
     case = cases.begin(service.engine, sent.get_json()["id"])
     results = CaseFolders(service.data).results(case)
     results.mkdir()
-    for name in ("detection.json", "scan.nii.gz"):
+    for name in ("detection.json", "scan.nii.gz", "scan-CT.nii.gz", "restored.nii.gz"):
         (results / name).write_text("{}")
     cases.end(service.engine, case, "done", decision="normal")
     return cases.get(service.engine, case.id)

@@ -3,37 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pytest
-from PIL import Image
 
-from sanum.cohort.table import read_cohort
-from sanum.core.grid import Grid
-from sanum.prepare.presets import Slices
-from sanum.prepare.store import Store
 from sanum.service import cases, database
-from sanum.workflow.fit import fit_and_calibrate
-from sanum.workflow.prepare import prepare_cohort
-from tests.phantoms import RAS_2MM, brain_voxels
+from tests.service.browser import DRAWN, PATIENCE_MS, browser_test, coloured, pixels, send, shoot
 from tests.service.conftest import Live
 from tests.service.fakes import nifti
 
 ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = Path("/usr/bin/chromium")
-OPTIONS = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist", "--no-sandbox"]
-"""WebGL 2 without a graphics card."""
-
-PATIENCE_MS = 150_000
-"""WebGL on the processor of a busy machine takes its time."""
-
-browser_test = pytest.mark.browser
-DRAWN = "canvas[aria-label^=Scan][data-drawn=true]"
-TWIN = "canvas[aria-label^=Healthy][data-drawn=true]"
 
 
 def test_the_built_page_belongs_to_its_source():
@@ -51,65 +30,6 @@ def test_the_page_asks_no_other_host():
     page = (ROOT / "src/sanum/service/viewer/index.html").read_text()
     assert "http:" not in page
     assert "https:" not in page
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    if not CHROMIUM.exists():
-        pytest.skip("Chromium is not installed; apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=OPTIONS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(chromium, live: Live):
-    context = chromium.new_context(viewport={"width": 1280, "height": 860})
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE_MS)
-    troubles: list[str] = []
-    page.on("console", lambda message: message.type == "error" and troubles.append(message.text))
-    page.on("pageerror", lambda error: troubles.append(str(error)))
-    page.on(
-        "request", lambda request: _own(request.url, live) or troubles.append(f"asked {request.url[:80]}")
-    )
-    page.goto(live.address)
-    page.get_by_role("heading", name="Judge a scan").wait_for()
-    yield page
-    context.close()
-    assert [trouble for trouble in troubles if "status of 4" not in trouble] == []
-
-
-def _own(url: str, live: Live) -> bool:
-    return url.startswith((live.address, "data:", "blob:"))
-
-
-def shoot(page, name: str) -> None:
-    """Keep a screenshot for the docs where SANUM_SCREENSHOTS names a folder."""
-    folder = os.environ.get("SANUM_SCREENSHOTS")
-    if folder is not None:
-        page.wait_for_timeout(700)
-        page.screenshot(path=Path(folder) / f"viewer-{name}.png")
-
-
-def send(page, name: str, content: bytes) -> None:
-    page.locator("#file-T1w").set_input_files({"name": name, "mimeType": "application/x", "buffer": content})
-    page.get_by_label("the file's name").check()
-    page.get_by_role("button", name="Judge this scan").click()
-
-
-def pixels(page) -> np.ndarray:
-    """What the canvas shows, (rows, columns, 3)."""
-    page.wait_for_timeout(500)
-    return np.asarray(Image.open(io.BytesIO(page.locator(DRAWN).screenshot())).convert("RGB")).astype(int)
-
-
-def coloured(picture: np.ndarray) -> int:
-    """Pixels of the anomaly map: yellow to red, where red and blue lie far apart."""
-    return int((picture[..., 0] - picture[..., 2] > 60).sum())
 
 
 @browser_test
@@ -130,111 +50,6 @@ def test_from_upload_to_overlay(page, tmp_path):
     loose.fill("1")
     assert strict.inner_text().startswith("p ≤ 0.00010: 1 in 10,000")
     assert coloured(pixels(page)) < many
-
-
-@pytest.fixture(scope="module")
-def restoring(tmp_path_factory, store) -> Iterator[Live]:
-    """A service with two autoencoders, which restore a twin: one of volumes, one of pictures."""
-    folder = tmp_path_factory.mktemp("restoring")
-    settings = {"learning_rate": 0.005, "batch": 4}
-    fit_and_calibrate(store, "cae", {"epochs": 10, **settings}, out=folder / "volumes.safetensors")
-    lines = ["case\tsubject\tT1w\tlabel\tsplit"]
-    for seed in range(8):
-        (folder / f"p{seed}.png").write_bytes(picture(seed))
-        lines.append(f"p{seed}\ts{seed}\tp{seed}.png\thealthy\t{'train' if seed < 4 else 'calibration'}")
-    (folder / "pictures.tsv").write_text("\n".join(lines) + "\n")
-    prepare_cohort(read_cohort(folder / "pictures.tsv"), folder / "pictures", Slices(("T1w",)), workers=1)
-    pictures = Store.open(folder / "pictures")
-    fit_and_calibrate(pictures, "cae", {"epochs": 150, **settings}, out=folder / "pictures.safetensors")
-    service = Live(folder / "volumes.safetensors", folder / "data", folder / "pictures.safetensors")
-    yield service
-    service.stop()
-
-
-def picture(seed: int, lesion: bool = False) -> bytes:
-    """An axial slice of a phantom as PNG."""
-    voxels, _ = brain_voxels(Grid((64, 84, 64), RAS_2MM), seed, lesion)
-    sink = io.BytesIO()
-    Image.fromarray((voxels[:, ::-1, 35].T / 1400 * 255).clip(0, 255).astype(np.uint8)).save(sink, "PNG")
-    return sink.getvalue()
-
-
-@browser_test
-def test_the_restored_twin_stands_beside_the_scan_and_a_picture_gets_the_same_page(
-    chromium, restoring, tmp_path
-):
-    page = chromium.new_page(viewport={"width": 1280, "height": 860})
-    page.set_default_timeout(PATIENCE_MS)
-    for model, name, content in [
-        ("volumes", "c11_T1w.nii.gz", nifti(tmp_path, seed=11, lesion=True)),
-        ("pictures", "slice.png", picture(11, lesion=True)),
-    ]:
-        page.goto(restoring.address)
-        page.get_by_label("Model").select_option(model)
-        send(page, name, content)
-        page.locator(DRAWN).wait_for()
-        twin = page.locator(TWIN)
-        twin.wait_for()
-        shown = np.asarray(Image.open(io.BytesIO(twin.screenshot())).convert("RGB")).astype(int)
-        assert shown.max() > 80, "the twin is drawn"
-        assert coloured(shown) == 0, "no map lies over the twin"
-        assert page.evaluate("document.querySelectorAll('canvas').length") == 2
-        shoot(page, {"volumes": "twin", "pictures": "image"}[model])
-        page.keyboard.press("b")
-        assert twin.is_visible()
-        assert not page.locator(DRAWN).is_visible(), "blinking shows one at a time"
-        page.keyboard.press("b")
-        assert page.locator(DRAWN).is_visible()
-        page.get_by_role("button", name="Side by side").click()
-        page.get_by_label("Show voxels from").fill("0")
-        page.get_by_label("Opacity").fill("0.9")
-        with_map = pixels(page)
-        page.get_by_label("Opacity").fill("0")
-        assert (np.abs(pixels(page) - with_map).max(axis=2) > 20).sum() > 300, "the map lies over the scan"
-        assert (
-            page.get_by_role("group", name="Planes").locator("button").count() == (5, 0)[model == "pictures"]
-        )
-    page.close()
-
-
-@pytest.fixture(scope="module")
-def pairing(tmp_path_factory) -> Iterator[Live]:
-    """A service whose model takes a CT and an MRI of each case."""
-    folder = tmp_path_factory.mktemp("pairing")
-    lines = ["case\tsubject\tCT\tT1w\tlabel\tsplit"]
-    for seed in range(8):
-        for name in ("CT", "T1w"):
-            (folder / f"p{seed}_{name}.png").write_bytes(picture(seed))
-        split = "train" if seed < 4 else "calibration"
-        lines.append(f"p{seed}\ts{seed}\tp{seed}_CT.png\tp{seed}_T1w.png\thealthy\t{split}")
-    (folder / "pairs.tsv").write_text("\n".join(lines) + "\n")
-    plan = Slices(("CT", "T1w"), ct_windows=())
-    prepare_cohort(read_cohort(folder / "pairs.tsv"), folder / "pairs", plan, workers=1)
-    fit_and_calibrate(Store.open(folder / "pairs"), "intensity", {}, out=folder / "pair.safetensors")
-    service = Live(folder / "pair.safetensors", folder / "data")
-    yield service
-    service.stop()
-
-
-@browser_test
-def test_a_pair_has_a_place_for_each_file(chromium, pairing):
-    page = chromium.new_page(viewport={"width": 1280, "height": 860})
-    page.set_default_timeout(PATIENCE_MS)
-    page.goto(pairing.address)
-    judge = page.get_by_role("button", name="Judge this scan")
-    for name in ("CT", "T1w"):
-        page.locator(f"#file-{name}").wait_for(state="attached")
-        assert judge.is_disabled(), "not before both are there"
-        content = picture(11, lesion=name == "T1w")
-        page.locator(f"#file-{name}").set_input_files(
-            {"name": f"x_{name}.png", "mimeType": "image/png", "buffer": content}
-        )
-    shoot(page, "pair-form")
-    judge.click()
-    page.locator(DRAWN).wait_for()
-    assert coloured(pixels(page)) > 100
-    shoot(page, "pair")
-    page.close()
 
 
 @browser_test
@@ -362,19 +177,6 @@ def test_earlier_cases_are_listed_and_open(page, tmp_path):
     page.on("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Delete this case").click()
     page.get_by_role("heading", name="Judge a scan").wait_for()
-
-
-@browser_test
-def test_everything_that_acts_has_a_name(page, tmp_path):
-    send(page, "c11_T1w.nii.gz", nifti(tmp_path, seed=11, lesion=True))
-    page.locator(DRAWN).wait_for()
-    nameless = page.evaluate(
-        """() => [...document.querySelectorAll("button, a, input, select, canvas, progress")]
-        .filter((e) => e.offsetParent !== null && !(e.getAttribute("aria-label") || e.textContent.trim()
-          || (e.labels && e.labels.length)))
-        .map((e) => e.outerHTML)"""
-    )
-    assert nameless == []
 
 
 @browser_test

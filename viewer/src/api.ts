@@ -64,6 +64,7 @@ export interface Detection {
   findings: Finding[];
   map_scale: [number, number];
   is_image: boolean;
+  modality?: string;
   warnings?: string[];
   finding_control?: string;
 }

@@ -1,9 +1,16 @@
-// Which voxels of a scan are brain: those that the map judged. Outside, the map is not a number.
+// The brain that was judged: where a map has a number.
 
 import { NVImage } from "@niivue/niivue";
 
 const SOLID = 128; // of 255, for the brightest: as NiiVue's own grey scale has it
 const UINT8 = 2;
+const SAMPLE = 20_000; // voxels from which percentiles are told
+
+// Where a map has values; elsewhere its values are less than `from`.
+export interface Judged {
+  map: NVImage;
+  from: number;
+}
 
 // A map's values outside the brain become less than any within: what a graphics card draws for "not a number" is left
 // to it, and it may be a colour. Gives the value from which on a voxel is judged.
@@ -16,9 +23,28 @@ export function tellOutside(map: NVImage): number {
   return least;
 }
 
+// Values of a scan within the brain, ascending, of voxels evenly spread; without a brain those above the darkest.
+export function brainValues(scan: NVImage, judged: Judged | null): Float32Array {
+  const values = scan.img!;
+  const map = judged?.map.img;
+  const known = map !== undefined && map.length === values.length;
+  const slope = scan.hdr!.scl_slope || 1;
+  const offset = scan.hdr!.scl_inter || 0;
+  const inside = (place: number): boolean => (known ? map[place]! >= judged!.from : values[place]! * slope + offset > scan.global_min!);
+  let count = 0;
+  for (let place = 0; place < values.length; place++) if (inside(place)) count++;
+  const every = Math.max(1, Math.floor(count / SAMPLE));
+  const taken = new Float32Array(Math.ceil(count / every));
+  let seen = 0;
+  for (let place = 0; place < values.length; place++) {
+    if (inside(place) && seen++ % every === 0) taken[(seen - 1) / every] = values[place]! * slope + offset;
+  }
+  return taken.sort();
+}
+
 // How solid each voxel of the scan is in 3D: as bright as it is within the brain, not at all outside. The map lies on
 // the scan's grid.
-export function brainAlpha(scan: NVImage, map: NVImage): NVImage | null {
+export function brainAlpha(scan: NVImage, { map, from }: Judged): NVImage | null {
   const judged = map.img;
   const values = scan.img;
   if (judged === undefined || values === undefined || judged.length !== values.length) return null;
@@ -27,7 +53,7 @@ export function brainAlpha(scan: NVImage, map: NVImage): NVImage | null {
   const black = (scan.cal_min! - (scan.hdr!.scl_inter || 0)) / slope;
   const scale = (SOLID * slope) / (scan.cal_max! - scan.cal_min!);
   for (let place = 0; place < alpha.length; place++) {
-    if (!Number.isNaN(judged[place]!)) alpha[place] = Math.min(SOLID, Math.max(0, (values[place]! - black) * scale));
+    if (judged[place]! >= from) alpha[place] = Math.min(SOLID, Math.max(0, (values[place]! - black) * scale));
   }
   const made = Object.assign(Object.create(Object.getPrototypeOf(map) as object) as NVImage, map, {
     id: "brain",

@@ -4,6 +4,7 @@ import { deleteCase, follow, getCase, getDetection, getFile, type Case, type Det
 import { button, el, say } from "./dom.ts";
 import { chip } from "./history.ts";
 import { resultView, type ResultView } from "./result-view.ts";
+import type { Channel } from "./stages.ts";
 
 export class CasePage {
   readonly element = el("div", { class: "case" });
@@ -61,11 +62,12 @@ export class CasePage {
     }
     say(`The case is ${found.decision}`);
     const detection = await getDetection(found);
-    const files = await pictures(found);
+    const channels = channelsOf(found, detection);
+    const map = found.results["anomaly_map.nii.gz"];
     this.element.replaceChildren(heading(found), decision(found, detection));
-    if (files.scan !== null) {
+    if (channels.length > 0) {
       const model = this.models.find((one) => one.name === found.model) ?? null;
-      this.result = await resultView(this.element, { found, detection, model, ...files, scan: files.scan });
+      this.result = await resultView(this.element, { found, detection, model, channels, map: map === undefined ? null : () => getFile(map) });
     } else {
       const told = found.inputs_kept ? "No picture: the scan could not be read." : "No picture: the scan has expired and was deleted.";
       this.element.append(el("p", { class: "empty" }, told));
@@ -141,13 +143,18 @@ function decision(found: Case, detection: Detection): HTMLElement {
   );
 }
 
-async function pictures(found: Case): Promise<{ scan: Blob | null; map: Blob | null; restored: Blob | null }> {
-  const fetched = async (name: string): Promise<Blob | null> => {
-    const address = found.results[name];
-    return address === undefined ? null : await getFile(address);
-  };
-  const [scan, map, restored] = await Promise.all(["scan.nii.gz", "anomaly_map.nii.gz", "restored.nii.gz"].map(fetched));
-  return { scan: scan ?? null, map: map ?? null, restored: restored ?? null };
+// The scan on whose grid all lie, the case's other scans, and the reconstruction; none where the scan is not kept.
+function channelsOf(found: Case, detection: Detection): Channel[] {
+  const scan = found.results["scan.nii.gz"];
+  if (scan === undefined) return [];
+  const modality = detection.modality ?? "";
+  const others = Object.keys(found.results).flatMap((name) => /^scan-(\w+)\.nii\.gz$/.exec(name)?.[1] ?? []);
+  const restored = found.results["restored.nii.gz"];
+  return [
+    { name: modality || "Scan", modality, restored: false, fetch: () => getFile(scan) },
+    ...others.map((name) => ({ name, modality: name, restored: false, fetch: () => getFile(found.results[`scan-${name}.nii.gz`]!) })),
+    ...(restored === undefined ? [] : [{ name: "Reconstruction", modality, restored: true, fetch: () => getFile(restored) }]),
+  ];
 }
 
 async function save(name: string, address: string): Promise<void> {

@@ -73,6 +73,7 @@ function onKey(event: KeyboardEvent): void {
   if (event.key === "?") keysDialog.showModal();
   else if (page?.onKey(event.key.length === 1 ? event.key.toLowerCase() : event.key) !== true) return;
   event.preventDefault();
+  event.stopPropagation(); // the picture has keys of its own
 }
 
 byId("token-button").addEventListener("click", () => tokenDialog.showModal());
@@ -88,7 +89,7 @@ tokenDialog.addEventListener("close", () => {
   input.value = "";
 });
 addEventListener("hashchange", () => void show());
-addEventListener("keydown", onKey);
+addEventListener("keydown", onKey, { capture: true });
 addEventListener("dragover", (event) => event.preventDefault());
 addEventListener("drop", (event) => event.preventDefault());
 setTheme(localStorage.getItem("sanum-theme") ?? usualTheme());

@@ -2,17 +2,18 @@
 
 import { DRAG_MODE, MULTIPLANAR_TYPE, Niivue, NVImage, SHOW_RENDER } from "@niivue/niivue";
 
-import { brainAlpha, tellOutside } from "./brain.ts";
+import { brainAlpha, brainValues, tellOutside, type Judged } from "./brain.ts";
+import { presets, type Preset, type Range } from "./presets.ts";
 
 export type Planes = "all" | "axial" | "coronal" | "sagittal" | "render";
-export type Range = [number, number];
-
 export interface Picture {
   scan: Blob;
+  modality: string; // "" where nobody knows
+  window: Range | null; // black and white; the first preset by default
   map: Blob | null;
   mapRange: Range;
   isImage: boolean;
-  beside?: ScanView; // shown alike: the same window, and the same brain in 3D
+  beside: ScanView | null; // with the same brain
 }
 
 const MAP = 1;
@@ -40,9 +41,14 @@ function image(content: Blob, name: string, look: Omit<Look, "file" | "name">): 
   return NVImage.loadFromFile({ file: new File([content], name), name, ...look });
 }
 
+const known = new WeakMap<NVImage, Preset[]>();
+const ZOOM_STEP = 1.25;
+const MOST_ZOOM = 10;
+
 export class ScanView {
   private brain: NVImage | null = null;
-  private judgedFrom = -Infinity;
+  private judged: Judged | null = null;
+  private tied: ScanView | null = null;
   private axis = 2;
 
   private constructor(
@@ -71,6 +77,9 @@ export class ScanView {
       showMeasureUnits: !picture.isImage,
       show3Dcrosshair: true,
       loadingText: "",
+      clipPlaneHotKey: "", // keys are this page's
+      cycleClipPlaneHotKey: "",
+      viewModeHotKey: "",
       logLevel: "error",
     });
     await niivue.attachToCanvas(canvas);
@@ -81,18 +90,49 @@ export class ScanView {
   }
 
   private async load(picture: Picture): Promise<void> {
-    const [black, white] = picture.beside?.window() ?? [NaN, NaN];
-    const loading = image(picture.scan, "scan.nii.gz", { colormap: "gray", cal_min: black, cal_max: white });
     const [low, high] = picture.mapRange;
     const look = { colormap: "inferno", opacity: 0.7, cal_min: low, cal_max: high };
-    const [scan, map] = await Promise.all([loading, picture.map === null ? null : image(picture.map, "map.nii.gz", look)]);
-    this.brain = this.isImage ? null : (picture.beside?.brain ?? (map === null ? null : brainAlpha(scan, map)));
-    if (map !== null) this.judgedFrom = tellOutside(map);
+    const [scan, map] = await Promise.all([image(picture.scan, "scan.nii.gz", { colormap: "gray" }), picture.map === null ? null : image(picture.map, "map.nii.gz", look)]);
+    this.judged = map === null ? (picture.beside?.judged ?? null) : { map, from: tellOutside(map) };
+    this.meet(scan, picture.modality, picture.window);
+    this.brain = this.isImage ? null : (picture.beside?.brain ?? (this.judged === null ? null : brainAlpha(scan, this.judged)));
     this.niivue.opts.sliceType = this.isImage ? this.niivue.sliceTypeAxial : this.niivue.sliceTypeMultiplanar;
     // Together: with `addVolume` NiiVue works through all earlier volumes again for each one.
     this.niivue.volumes = map === null ? [scan] : [scan, map];
     this.hideFace(scan);
     this.niivue.setVolume(scan, 0);
+  }
+
+  // Learns which windows suit a scan that is shown for the first time.
+  private meet(scan: NVImage, modality: string, window: Range | null): void {
+    const extent: Range = [scan.global_min!, scan.global_max!];
+    const automatic: Range = [scan.cal_min!, scan.cal_max!];
+    const own = presets(modality, this.isImage, { brain: brainValues(scan, this.judged), automatic, extent });
+    known.set(scan, own);
+    [scan.cal_min, scan.cal_max] = window ?? own[0]!.range;
+  }
+
+  // Another scan on the same grid takes the place of the one that is shown.
+  async change(content: Blob, modality: string, window: Range | null): Promise<void> {
+    const scan = await image(content, "scan.nii.gz", { colormap: "gray" });
+    this.meet(scan, modality, window);
+    this.put(scan);
+  }
+
+  // The two scans change places; maps stay, and each scan keeps its window.
+  exchange(other: ScanView): void {
+    const [own, theirs] = [this.niivue.volumes[0]!, other.niivue.volumes[0]!];
+    const whole = own.modulationImage === null; // the head or the brain in 3D, of both alike
+    this.put(theirs, whole);
+    other.put(own, whole);
+  }
+
+  private put(scan: NVImage, whole = this.niivue.volumes[0]!.modulationImage === null): void {
+    this.niivue.volumes = [scan, ...this.niivue.volumes.slice(1)];
+    scan.modulationImage = whole || this.brain === null ? null : this.niivue.volumes.indexOf(this.brain);
+    scan.modulateAlpha = 1;
+    this.niivue.setVolume(scan, 0);
+    this.niivue.createOnLocationChange();
   }
 
   // In 3D a whole head shows a face. NiiVue takes how solid each voxel is from the last volume, which it draws nowhere.
@@ -120,6 +160,11 @@ export class ScanView {
   window(): Range {
     const scan = this.niivue.volumes[0]!;
     return [scan.cal_min!, scan.cal_max!];
+  }
+
+  // Named windows of the scan, the one to begin with first.
+  presets(): Preset[] {
+    return known.get(this.niivue.volumes[0]!) ?? [];
   }
 
   setWindow([black, white]: Range): void {
@@ -185,10 +230,34 @@ export class ScanView {
     this.niivue.scene.crosshairPos = this.niivue.mm2frac(mm);
     this.niivue.createOnLocationChange();
     this.niivue.drawScene();
+    this.lead();
   }
 
   move(i: number, j: number, k: number): void {
     this.niivue.moveCrosshairInVox(i, j, k);
+    this.lead();
+  }
+
+  // Into the picture or out of it, around the crosshair.
+  zoom(steps: number): void {
+    const [x, y, z, before] = this.niivue.scene.pan2Dxyzmm;
+    const zoom = Math.min(MOST_ZOOM, Math.max(1, before! * ZOOM_STEP ** steps));
+    const mm = this.niivue.frac2mm(this.niivue.scene.crosshairPos);
+    const moved = [x!, y!, z!].map((pan, axis) => (zoom === 1 ? 0 : pan + (before! - zoom) * mm[axis]!));
+    this.niivue.setPan2Dxyzmm([moved[0]!, moved[1]!, moved[2]!, zoom]);
+    this.lead();
+  }
+
+  // NiiVue itself leads the other picture only from the one that has the focus.
+  private lead(): void {
+    if (this.tied !== null) this.tied.follow(this);
+  }
+
+  private follow(other: ScanView): void {
+    const [i, j, k] = other.niivue.frac2mm(other.niivue.scene.crosshairPos);
+    this.niivue.scene.crosshairPos = this.niivue.mm2frac([i!, j!, k!]);
+    const [x, y, z, zoom] = other.niivue.scene.pan2Dxyzmm;
+    this.niivue.setPan2Dxyzmm([x!, y!, z!, zoom!]);
   }
 
   // Through the slices of the plane that is shown; of all planes the axial one.
@@ -198,19 +267,21 @@ export class ScanView {
     this.move(move[0]!, move[1]!, move[2]!);
   }
 
-  // Both views show the same place from now on; the other one, which came later, goes where this one is.
+  // Both views show the same place, slice and zoom from now on; the other one, which came later, goes where this one is.
   tieTo(other: ScanView): void {
     this.niivue.broadcastTo(other.niivue, { "2d": true, "3d": true });
     other.niivue.broadcastTo(this.niivue, { "2d": true, "3d": true });
-    other.niivue.opts.sliceType = this.niivue.opts.sliceType;
-    const [i, j, k] = this.niivue.frac2mm(this.niivue.scene.crosshairPos);
-    other.jumpTo([i!, j!, k!]);
+    this.tied = other;
+    other.tied = this;
+    other.niivue.setSliceType(this.niivue.opts.sliceType);
+    other.axis = this.axis;
+    this.lead();
   }
 
   private describe(place: Place): string {
     const [scan, map] = place.values.map((one) => one.value);
     const spot = this.isImage ? `pixel ${place.mm[0]!.toFixed(0)}, ${place.mm[1]!.toFixed(0)}` : `${where(place.mm)} mm`;
-    const level = this.map() === undefined || map === undefined || map < this.judgedFrom ? "" : ` · map ${map.toPrecision(3)}`;
+    const level = this.map() === undefined || map === undefined || map < (this.judged?.from ?? -Infinity) ? "" : ` · map ${map.toPrecision(3)}`;
     return `${spot}${this.slices(place)} · scan ${scan?.toPrecision(4) ?? ""}${level}`;
   }
 

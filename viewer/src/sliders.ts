@@ -2,23 +2,34 @@
 
 import { el } from "./dom.ts";
 import { oneIn, showP, type Levels } from "./levels.ts";
-import type { Range } from "./scan-view.ts";
+import type { Range } from "./presets.ts";
 
 const STEPS = 200;
 
-function slider(id: string, name: string, attributes: Record<string, string>, onInput: (value: number) => string): { element: HTMLElement; set: (value: number) => void } {
+interface Slider {
+  element: HTMLElement;
+  set: (value: number) => void; // as if a person had moved it there
+  show: (value: number, text: string) => void;
+}
+
+function slider(id: string, name: string, attributes: Record<string, string>, onInput: (value: number) => string): Slider {
   const input = el("input", { type: "range", id, ...attributes });
   const told = el("output", { for: id, id: `${id}-told` });
-  const apply = (): void => {
-    told.value = onInput(Number(input.value));
-    input.setAttribute("aria-valuetext", told.value);
+  const tell = (text: string): void => {
+    told.value = text;
+    input.setAttribute("aria-valuetext", text);
   };
+  const apply = (): void => tell(onInput(Number(input.value)));
   input.addEventListener("input", apply);
   const set = (value: number): void => {
     input.value = String(value);
     apply();
   };
-  return { element: el("div", { class: "slider" }, el("label", { for: id }, name), input, told), set };
+  const show = (value: number, text: string): void => {
+    input.value = String(value);
+    tell(text);
+  };
+  return { element: el("div", { class: "slider" }, el("label", { for: id }, name), input, told), set, show };
 }
 
 export function thresholdSlider(levels: Levels, first: number, onChange: (p: number) => void): HTMLElement {
@@ -43,10 +54,9 @@ export function opacitySlider(first: number, onChange: (opacity: number) => void
 // Window and level of the scan, between its least and its greatest value.
 export class WindowSliders {
   readonly element: HTMLElement;
-  private readonly level: ReturnType<typeof slider>;
-  private readonly width: ReturnType<typeof slider>;
+  private readonly level: Slider;
+  private readonly width: Slider;
   private shown: Range = [0, 1];
-  private quiet = true;
 
   constructor(
     private readonly extent: Range,
@@ -56,7 +66,7 @@ export class WindowSliders {
     const step = String((extent[1] - extent[0]) / STEPS || 1);
     const limits = { min: String(extent[0]), max: String(extent[1]), step };
     this.level = slider("level", "Level", limits, (level) => this.apply(level, this.shown[1] - this.shown[0]));
-    this.width = slider("window", "Window", { min: step, max: String(extent[1] - extent[0] || 1), step }, (width) =>
+    this.width = slider("window", "Width", { min: step, max: String(extent[1] - extent[0] || 1), step }, (width) =>
       this.apply((this.shown[0] + this.shown[1]) / 2, width),
     );
     const usual = el("button", { type: "button", class: "quiet" }, "As at first");
@@ -70,19 +80,19 @@ export class WindowSliders {
 
   // The window was changed elsewhere, by dragging with the right button.
   follow(range: Range): void {
-    this.quiet = true;
     this.shown = range;
     const [black, white] = range;
-    this.level.set((black + white) / 2);
-    this.shown = range;
-    this.width.set(white - black);
-    this.shown = range;
-    this.quiet = false;
+    this.level.show((black + white) / 2, this.describe());
+    this.width.show(white - black, this.describe());
   }
 
   private apply(level: number, width: number): string {
     this.shown = [level - width / 2, level + width / 2];
-    if (!this.quiet) this.onChange(this.shown);
+    this.onChange(this.shown);
+    return this.describe();
+  }
+
+  private describe(): string {
     const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.max(this.extent[1] - this.extent[0], 1e-9))));
     return `black at ${this.shown[0].toFixed(digits)}, white at ${this.shown[1].toFixed(digits)}`;
   }

@@ -284,6 +284,7 @@ class Detection:
             back.
         restored: the first modality as it would look in health, in the scan's own grid and units; None where the
             detector restores nothing.
+        modality: of the scan on whose grid the map lies; empty for a case that was refused.
     """
 
     case: str
@@ -306,6 +307,7 @@ class Detection:
     warnings: tuple[str, ...] = ()
     rate_guaranteed: bool = True
     restored: Volume | None = None
+    modality: str = ""
 
     @property
     def abnormal(self) -> bool | None:
@@ -331,6 +333,7 @@ class Detection:
             "findings": [finding.to_dict() for finding in self.findings],
             "map_scale": self.map_scale,
             "is_image": self.is_image,
+            "modality": self.modality,
             "slices": self.slices,
             "finding_control": self.finding_control,
             "healthy_group": self.healthy_group,

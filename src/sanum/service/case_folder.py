@@ -6,7 +6,11 @@ import math
 import shutil
 from pathlib import Path
 
+from sanum.core.modalities import TABLE
 from sanum.service.cases import Case
+
+OTHER_SCANS = {f"scan-{modality}.nii.gz": modality for modality in TABLE}
+"""Of a case of several modalities, those beside the first, on its grid."""
 
 RESULTS = {
     "detection.json": "application/json",
@@ -15,6 +19,7 @@ RESULTS = {
     "report.html": "text/html",
     "scan.nii.gz": "application/gzip",
     "restored.nii.gz": "application/gzip",
+    **dict.fromkeys(OTHER_SCANS, "application/gzip"),
 }
 """What a finished case may offer, and its media type; a model that restores nothing gives no `restored.nii.gz`."""
 
@@ -60,9 +65,9 @@ class CaseFolders:
         shutil.rmtree(self._cases / case, ignore_errors=True)
 
     def delete_inputs(self, case: str) -> None:
-        """Remove what was sent, the copy of the scan that the viewer shows, and the twin, which holds parts of it."""
+        """Remove what was sent, the copies of scans that the viewer shows, and the twin, which holds parts of one."""
         shutil.rmtree(self.inputs(case), ignore_errors=True)
-        for name in ("scan.nii.gz", "restored.nii.gz"):
+        for name in ("scan.nii.gz", "restored.nii.gz", *OTHER_SCANS):
             for copy in (self._cases / case).glob(f"results-*/{name}"):
                 copy.unlink(missing_ok=True)
 

@@ -110,6 +110,9 @@ def _write_volumes(found: CaseDetection, results: Path) -> None:
         write_volume(results / "anomaly_map.nii.gz", found.anomaly_map.values, found.anomaly_map.grid)
     if found.scan is not None:
         write_volume(results / "scan.nii.gz", found.scan.voxels, found.scan.grid)
+    for side in found.sides:
+        if side.modality != found.modality:
+            write_volume(results / f"scan-{side.modality}.nii.gz", side.scan.voxels, side.scan.grid)
 
 
 def attempt(

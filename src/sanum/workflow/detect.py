@@ -97,6 +97,7 @@ def detect(
         anomaly_map=native,
         map_scale=map_scale(calibration),
         is_image=prepared.is_image,
+        modality=present[0],
         slices=judge_slices(scored, calibration, who),
         finding_control=control_sentence(calibration),
         healthy_group=decision.healthy_group,
