@@ -10,10 +10,11 @@ pytest.importorskip("highdicom")
 from dataclasses import dataclass
 from pathlib import Path
 
+from sanum.dicom.deidentify import Deidentifier
 from sanum.pacs.config import Destination, Listener, PacsConfig, Peer, Rule
 from sanum.pacs.received import ReceivedStudies
 from sanum.pacs.receiver import Receiver
-from sanum.service.audit import AuditLog
+from sanum.pacs.trail import Trail
 from tests.pacs.orthanc import free_port
 
 
@@ -40,16 +41,18 @@ def listen(tmp_path):
     """Start a receiver with other limits, and with more than "SCANNER" as a peer."""
     running = []
 
-    def start(*, deidentifier=None, peers=(("SCANNER", "127.0.0.1"),), **limits) -> Listening:
+    def start(*, deidentifier=None, peers=(("SCANNER", "127.0.0.1"),), syslog=None, **limits) -> Listening:
         listener = Listener(port=free_port(), **{"free_gb": 0.0, "network_seconds": 3.0, **limits})
         config = PacsConfig(
             listener,
             tuple(Peer(title, (address,)) for title, address in peers),
             (Rule("all", "sanum-t1-restore"),),
             (Destination("pacs", url="http://127.0.0.1:1"),),
+            syslog=syslog,
         )
         studies = ReceivedStudies(tmp_path / "data", listener, deidentifier)
-        receiver = Receiver(config, studies, AuditLog(tmp_path / "data" / "audit.log"))
+        trail = Trail(tmp_path / "data" / "audit.log", config, Deidentifier(b"s" * 32))
+        receiver = Receiver(config, studies, trail)
         port = receiver.start()
         running.append(receiver)
         return Listening(port, tmp_path / "data", studies, receiver)

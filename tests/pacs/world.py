@@ -14,8 +14,8 @@ from sanum.pacs.delivery import Carrier
 from sanum.pacs.received import ReceivedStudies
 from sanum.pacs.records import Records
 from sanum.pacs.router import Place, Router
+from sanum.pacs.trail import Trail
 from sanum.service import cases, database
-from sanum.service.audit import AuditLog
 from sanum.service.case_folder import CaseFolders
 from sanum.service.case_judge import Judge, Verdict, attempt
 from sanum.service.jobs import JobQueue
@@ -79,7 +79,7 @@ class World:
             self.data / "pacs" / "origins",
             JobQueue(self.engine, limit),
             Records(self.engine),
-            AuditLog(self.data / "audit.log"),
+            Trail(self.data / "audit.log", self.config, Deidentifier(b"s" * 32)),
         )
         self.router = Router(self.config, self.place, sources)
         self.carrier = Carrier(self.config, self.place, self.engine, Deidentifier(b"s" * 32))

@@ -77,7 +77,7 @@ class Deidentifier:
                 "identities are burnt into the pixels of a DICOM file, says its header; it can't be de-identified"
             )
         made = self._kept(source)
-        pseudonym = self._digest(str(source.get("PatientID") or source.get("PatientName") or ""))[:16].upper()
+        pseudonym = self.person(source)
         made.PatientID, made.PatientName = pseudonym, f"{pseudonym}^"
         made.PatientBirthDate = made.StudyDate = made.StudyTime = ""
         made.AccessionNumber = made.StudyID = made.ReferringPhysicianName = ""
@@ -102,6 +102,17 @@ class Deidentifier:
             else:
                 made[element.tag] = element
         return made
+
+    def person(self, header: Any) -> str:
+        """The pseudonym of a header's patient, also where it was put there before."""
+        if header.get("DeidentificationMethod") == METHOD:
+            return str(header.PatientID)
+        return self._digest(str(header.get("PatientID") or header.get("PatientName") or ""))[:16].upper()
+
+    def study(self, header: Any) -> str:
+        """The identifier that stands for a header's study, also where it was put there before."""
+        uid = str(header.StudyInstanceUID)
+        return uid if header.get("DeidentificationMethod") == METHOD else self.uid(uid)
 
     def uid(self, uid: str) -> str:
         """The identifier that stands for another one."""

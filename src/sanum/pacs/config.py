@@ -31,6 +31,15 @@ class Tls:
 
 
 @dataclass(frozen=True)
+class SyslogServer:
+    """Where audit messages after DICOM PS3.15 A.5 go, in clear."""
+
+    host: str
+    port: int = 514
+    protocol: Literal["udp", "tcp"] = "udp"
+
+
+@dataclass(frozen=True)
 class Listener:
     """Where and how studies arrive.
 
@@ -155,6 +164,7 @@ class PacsConfig:
     rules: tuple[Rule, ...] = ()
     destinations: tuple[Destination, ...] = ()
     sources: tuple[Source, ...] = ()
+    syslog: SyslogServer | None = None
 
     def __post_init__(self) -> None:
         known = [one.name for one in self.destinations]

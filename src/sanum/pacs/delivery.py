@@ -67,12 +67,22 @@ class Carrier:
         for name in () if rule is None else rule.send_to:
             if name in sent:
                 continue
-            send(self._files(delivery, case, self._config.destination(name)), self._config.destination(name))
+            self._send(
+                self._files(delivery, case, self._config.destination(name)), self._config.destination(name)
+            )
             sent.append(name)
             self._place.records.change(delivery, state="sending", sent_to=sent, attempts=0)
         self._place.records.change(delivery, state="sent", error="")
         shutil.rmtree(self._place.origins / delivery.origin, ignore_errors=True)
         self._place.audit.write("pacs", "results.send", case.id, destinations=len(sent))
+
+    def _send(self, files: list[Path], destination: Destination) -> None:
+        from pydicom import dcmread
+
+        subject = self._place.audit.subject(dcmread(files[0], stop_before_pixels=True), len(files))
+        self._place.audit.sending(destination, subject)
+        send(files, destination)
+        self._place.audit.sent(destination, subject)
 
     def _files(self, delivery: Delivery, case: Case, destination: Destination) -> list[Path]:
         """The results as DICOM, made where they are not there yet; a folder of them is there whole or not at all."""

@@ -25,8 +25,8 @@ from sanum.pacs.pull import Puller
 from sanum.pacs.received import ReceivedStudies
 from sanum.pacs.records import Records
 from sanum.pacs.router import Place, Router
+from sanum.pacs.trail import Trail
 from sanum.service import launch as service
-from sanum.service.audit import AuditLog
 from sanum.service.burial import Burial
 from sanum.service.case_folder import CaseFolders
 from sanum.service.jobs import JobQueue
@@ -112,11 +112,15 @@ def receive(config: ListenConfig, stopping: threading.Event) -> None:
 
     pacs, data = config.read(), Path(config.data)
     studies = _studies(pacs, data)
-    receiver = Receiver(pacs, studies, AuditLog(data / "audit.log"))
+    trail = _trail(pacs, data)
+    receiver = Receiver(pacs, studies, trail)
     receiver.start()
+    trail.runs("start")
     while not stopping.wait(60.0):
         studies.sweep()
     receiver.stop()
+    trail.runs("stop")
+    trail.close()
 
 
 def carry(config: ListenConfig, stopping: threading.Event) -> None:
@@ -138,9 +142,10 @@ def carry(config: ListenConfig, stopping: threading.Event) -> None:
                 _ask(name, puller, place.audit)
         router.run_once()
         carrier.run_once()
+    place.audit.close()
 
 
-def _ask(name: str, puller: Puller, audit: AuditLog) -> None:
+def _ask(name: str, puller: Puller, audit: Trail) -> None:
     """A source that does not answer is asked again at its next turn."""
     try:
         puller.run_once()
@@ -152,6 +157,10 @@ def _studies(pacs: PacsConfig, data: Path) -> ReceivedStudies:
     return ReceivedStudies(data, pacs.listener, _deidentifier(data) if pacs.listener.deidentify else None)
 
 
+def _trail(pacs: PacsConfig, data: Path) -> Trail:
+    return Trail(data / "audit.log", pacs, _deidentifier(data))
+
+
 def _deidentifier(data: Path) -> Deidentifier:
     folder = data / "pacs"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -160,14 +169,14 @@ def _deidentifier(data: Path) -> Deidentifier:
 
 def open_place(config: ListenConfig, engine: Engine) -> Place:
     """Folders, queue and records of a listener."""
-    data = Path(config.data)
+    data, pacs = Path(config.data), config.read()
     return Place(
-        studies=_studies(config.read(), data),
+        studies=_studies(pacs, data),
         folders=CaseFolders(data),
         origins=data.resolve() / "pacs" / "origins",
         queue=JobQueue(engine, MOST_WAITING),
         records=Records(engine),
-        audit=AuditLog(data / "audit.log"),
+        audit=_trail(pacs, data),
     )
 
 

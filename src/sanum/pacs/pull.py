@@ -14,7 +14,7 @@ from sanum.pacs.config import Source
 from sanum.pacs.received import ReceivedStudies, StoreError
 from sanum.pacs.records import Records
 from sanum.pacs.sending import limited_session
-from sanum.service.audit import AuditLog
+from sanum.pacs.trail import Trail
 from sanum.service.faults import fault_of
 
 STUDY_UID, SERIES_UID, INSTANCE_UID = "0020000D", "0020000E", "00080018"
@@ -29,14 +29,15 @@ class Puller:
         source: where and what.
         studies: where instances go.
         records: what was pulled before.
-        audit: told of each study.
+        trail: told of each study.
     """
 
-    def __init__(self, source: Source, studies: ReceivedStudies, records: Records, audit: AuditLog) -> None:
+    def __init__(self, source: Source, studies: ReceivedStudies, records: Records, trail: Trail) -> None:
         self._source = source
         self._studies = studies
         self._records = records
-        self._audit = audit
+        self._trail = trail
+        self._last: Any = None
 
     def run_once(self) -> int:
         """Pull every study that is new or has grown; how many instances were new.
@@ -92,7 +93,7 @@ class Puller:
     def _study(self, client: Any, study: str, series: list[dict[str, Any]]) -> int:
         new = sum(self._series(client, study, _value(one, SERIES_UID)) for one in series)
         if new:
-            self._audit.write("pacs", "study.pull", source=self._source.name, instances=new)
+            self._trail.pulled(self._source, self._trail.subject(self._last, new))
         return new
 
     def _series(self, client: Any, study: str, series: str) -> int:
@@ -105,9 +106,10 @@ class Puller:
         file = Path(self._studies.incoming, f"pulled-{uuid.uuid4().hex}.dcm")
         dataset.save_as(file, enforce_file_format=True)
         try:
+            self._last = dataset
             return self._studies.keep(file, dataset)
         except StoreError as error:
-            self._audit.write("pacs", "instance.refuse", status=error.status)
+            self._trail.write("pacs", "instance.refuse", status=error.status)
             return False
 
 

@@ -7,6 +7,7 @@ import logging
 import socket
 import ssl
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 )
 
 from sanum.core.errors import ConfigError
+from sanum.pacs.audit_message import Subject
 from sanum.pacs.config import PacsConfig, Tls
 from sanum.pacs.received import (
     CANNOT_UNDERSTAND,
@@ -30,7 +32,7 @@ from sanum.pacs.received import (
     ReceivedStudies,
     StoreError,
 )
-from sanum.service.audit import AuditLog
+from sanum.pacs.trail import Trail
 
 CLASSES = (MRImageStorage, EnhancedMRImageStorage, CTImageStorage, EnhancedCTImageStorage)
 """Only pictures that can be judged are taken, so that results which a PACS routes back never come round again."""
@@ -53,14 +55,15 @@ class Receiver:
     Args:
         config: the listener's.
         studies: where instances go.
-        audit: told of associations that are turned away.
+        trail: told of what came, and of associations that are turned away.
     """
 
-    def __init__(self, config: PacsConfig, studies: ReceivedStudies, audit: AuditLog) -> None:
+    def __init__(self, config: PacsConfig, studies: ReceivedStudies, trail: Trail) -> None:
         self._config = config
         self._studies = studies
-        self._audit = audit
+        self._trail = trail
         self._bytes: dict[int, int] = {}
+        self._came: dict[int, Counter[tuple[str, str]]] = {}
         self._server: Any = None
         self._usual_folder = tempfile.tempdir
 
@@ -108,15 +111,18 @@ class Receiver:
         connection = event.assoc.dul.socket.socket
         connection.settimeout(self._config.listener.network_seconds)
         if not any(event.address[0] in peer.addresses for peer in self._config.peers):
-            self._audit.write("pacs", "association.refuse", address=str(event.address[0]))
+            self._trail.refused(str(event.address[0]))
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
     def _on_rejected(self, event: Any) -> None:
-        self._audit.write("pacs", "association.refuse", address=str(event.assoc.requestor.address))
+        self._trail.refused(str(event.assoc.requestor.address))
 
     def _on_close(self, event: Any) -> None:
         self._bytes.pop(id(event.assoc), None)
+        peer = event.assoc.requestor
+        for (patient, study), instances in self._came.pop(id(event.assoc), Counter()).items():
+            self._trail.received(str(peer.ae_title), str(peer.address), Subject(patient, study, instances))
 
     def _on_data(self, event: Any) -> None:
         """An instance that never ends would fill the disk before any handler sees it."""
@@ -155,6 +161,8 @@ class Receiver:
         if named[:2] != (event.request.AffectedSOPInstanceUID, event.request.AffectedSOPClassUID):
             raise StoreError(MISMATCH, "the data set is not the instance that was announced")
         self._studies.keep(_own(file), header)
+        one = self._trail.subject(header, 1)
+        self._came.setdefault(id(event.assoc), Counter())[one.patient, one.study] += 1
 
     def _knows(self, event: Any) -> bool:
         """Whether this AE title may come from this address."""

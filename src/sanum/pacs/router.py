@@ -24,7 +24,7 @@ from sanum.pacs.config import PacsConfig, Rule
 from sanum.pacs.pull import Puller
 from sanum.pacs.received import ReceivedStudies, Study
 from sanum.pacs.records import Records
-from sanum.service.audit import AuditLog
+from sanum.pacs.trail import Trail
 from sanum.service.case_folder import CaseFolders
 from sanum.service.cases import Submission
 from sanum.service.faults import fault_of
@@ -50,7 +50,7 @@ class Place:
     origins: Path
     queue: JobQueue
     records: Records
-    audit: AuditLog
+    audit: Trail
 
 
 class Router:
