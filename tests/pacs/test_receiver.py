@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import struct
 import tempfile
 import time
 
 import pytest
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
 
 from sanum.core.errors import ConfigError
 from sanum.dicom.deidentify import Deidentifier
@@ -119,6 +122,50 @@ def test_an_instance_that_never_ends_is_cut_off(listen, monkeypatch):
     assert send(here.port, [endless]) == [None]
     assert here.files() == []
     assert send(here.port, small_series(study="1.2.9", count=1)) == [0x0000]
+
+
+def test_a_message_that_never_ends_is_cut_off_before_it_fills_the_memory(listen, monkeypatch):
+    monkeypatch.setattr(receiver, "MOST_MESSAGE_BYTES", 50_000)
+    here = listen()
+    link = associate(here.port)
+    connection = link.dul.socket.socket
+    command = struct.pack(">LBB", 8002, link.accepted_contexts[0].context_id, 1) + bytes(8000)
+    with contextlib.suppress(OSError):
+        for _ in range(1000):  # fragments of a command, none of them the last
+            connection.sendall(struct.pack(">BBL", 4, 0, len(command)) + command)
+            time.sleep(0.001)
+        pytest.fail("all of it was taken")
+    assert send(here.port, small_series(count=1)) == [0x0000]
+
+
+def test_a_pdu_of_four_gigabytes_is_not_waited_for(listen):
+    here = listen(network_seconds=60.0)
+    raw = socket.create_connection(("127.0.0.1", here.port))
+    raw.sendall(struct.pack(">BBL", 1, 0, 2**32 - 1) + bytes(10_000))
+    raw.settimeout(20)
+    begun = time.monotonic()
+    with contextlib.suppress(ConnectionError):
+        assert raw.recv(10) in (b"", b"\x07\0\0\0\0\x04\0\0\0\0")
+    assert time.monotonic() - begun < 10
+    raw.close()
+    assert send(here.port, small_series(count=1)) == [0x0000]
+
+
+def test_a_header_of_endless_elements_is_refused_and_large_ones_are_passed_over(listen, monkeypatch):
+    monkeypatch.setattr(receiver, "MOST_ELEMENTS", 300)
+    here = listen()
+    many, large, deep = small_series(count=3)
+    for number in range(400):
+        many.add_new((0x0009, 0x1000 + number), "LO", "x")
+    large.add_new((0x0009, 0x1001), "OB", bytes(5_000_000))
+    inner = deep
+    for _ in range(60):
+        inner.ReferencedSeriesSequence = [Dataset()]
+        inner = inner.ReferencedSeriesSequence[0]
+    assert send(here.port, [many, large, deep]) == [0xC000, 0x0000, 0x0000]
+    header = receiver._header(max(here.files(), key=lambda file: file.stat().st_size))
+    assert (0x0009, 0x1001) not in header
+    assert "ImagePositionPatient" not in header
 
 
 def test_a_series_that_never_ends_is_complete_after_the_longest_time(listen):

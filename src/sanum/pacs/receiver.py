@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import socket
 import ssl
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pydicom import dcmread
+from pydicom.filereader import read_partial
+from pydicom.tag import Tag
 from pynetdicom import AE, _config, evt
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     CTImageStorage,
@@ -46,6 +49,15 @@ SYNTAXES = (
 """Those that the reader decodes; the deflated one is not among them, because its header has no size."""
 
 MOST_INSTANCE_BYTES = 4 * 2**30
+MOST_MESSAGE_BYTES = 16 * 2**20
+"""Of a PDU, and of everything but an instance's data set: the library keeps them in memory until they are whole."""
+
+UIDS = ("StudyInstanceUID", "SeriesInstanceUID")
+SERIES_UID = Tag(UIDS[1])
+TAGS = ("SOPClassUID", "SOPInstanceUID", "PatientName", "PatientID", "DeidentificationMethod", *UIDS)
+MOST_ELEMENTS = 100_000
+"""Before the last of these, so that no header takes a processor for hours."""
+
 SUCCESS = 0x0000
 
 
@@ -108,6 +120,7 @@ class Receiver:
 
     def _on_open(self, event: Any) -> None:
         """Turn strangers away, and wait for no peer that stops in the middle of a message."""
+        event.assoc.dul.socket.recv = _limited(event.assoc.dul.socket.recv)
         connection = event.assoc.dul.socket.socket
         connection.settimeout(self._config.listener.network_seconds)
         if not any(event.address[0] in peer.addresses for peer in self._config.peers):
@@ -125,13 +138,14 @@ class Receiver:
             self._trail.received(str(peer.ae_title), str(peer.address), Subject(patient, study, instances))
 
     def _on_data(self, event: Any) -> None:
-        """An instance that never ends would fill the disk before any handler sees it."""
+        """An instance that never ends would fill the disk before any handler sees it, and other messages the memory."""
         count = self._bytes.get(id(event.assoc), 0) + len(event.data)
         self._bytes[id(event.assoc)] = count
-        if count > MOST_INSTANCE_BYTES:
+        if count > (MOST_INSTANCE_BYTES if _is_storing(event.assoc) else MOST_MESSAGE_BYTES):
             event.assoc.abort()
 
     def _on_echo(self, event: Any) -> int:
+        self._bytes.pop(id(event.assoc), None)
         return SUCCESS if self._knows(event) else NOT_AUTHORISED
 
     def _on_store(self, event: Any) -> Any:
@@ -149,7 +163,7 @@ class Receiver:
     def _store(self, event: Any) -> None:
         file = Path(event.dataset_path)
         try:
-            header = dcmread(file, stop_before_pixels=True)
+            header = _header(file)
             named = (
                 header.SOPInstanceUID,
                 header.SOPClassUID,
@@ -171,6 +185,38 @@ class Receiver:
             requestor.ae_title == peer.ae_title and requestor.address in peer.addresses
             for peer in self._config.peers
         )
+
+
+def _limited(receive: Callable[[int], bytearray]) -> Callable[[int], bytearray]:
+    """The library allocates what a peer says a PDU has."""
+
+    def limited(count: int) -> bytearray:
+        if count > MOST_MESSAGE_BYTES:
+            raise OSError(errno.EMSGSIZE, "a PDU larger than is taken")
+        return receive(count)
+
+    return limited
+
+
+def _is_storing(association: Any) -> bool:
+    """Whether what comes goes into a file, as the data set of a C-STORE does."""
+    return getattr(association.dimse.message, "_data_set_file", None) is not None
+
+
+def _header(file: Path) -> Any:
+    """What is asked of a header, and no more of it than is needed for that."""
+    seen = 0
+
+    def enough(tag: int, representation: str | None, length: int) -> bool:
+        nonlocal seen
+        del representation, length
+        seen += 1
+        if seen > MOST_ELEMENTS:
+            raise ValueError("too many elements")
+        return tag > SERIES_UID
+
+    with file.open("rb") as stream:
+        return read_partial(stream, enough, specific_tags=[Tag(one) for one in TAGS])
 
 
 def _own(file: Path) -> Path:
