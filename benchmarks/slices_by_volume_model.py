@@ -1,11 +1,12 @@
-"""How well a `multi-contrast` model of volumes marks lesions in single slices, which the product leaves to models of slices.
+"""How well a `multi-contrast` model of volumes marks lesions in single slices, which the product leaves to others.
 
     python -m benchmarks.slices_by_volume_model STORE [--model sanum-brain] [--split test]
 
-STORE holds brain-cropped axial FLAIR slices of 128 pixels a side (`sanum prepare … --preset slices`), which have about the
-scale of the template. Each is laid into an empty volume at several heights, with copies of itself as its neighbours, and judged
-in the axial plane alone; the score is the mean over the heights, weighed and smoothed as in a volume. Prints the pooled average
-precision of the pixels and the AUROC of the slices, with 95 % intervals of 1,000 bootstraps over subjects (seed 0).
+STORE holds brain-cropped axial FLAIR slices of 128 pixels a side (`sanum prepare … --preset slices`), which have about
+the scale of the template. Each is laid into an empty volume at several heights, with copies of itself as its
+neighbours, and judged in the axial plane alone; the score is the mean over the heights, weighed and smoothed as in a
+volume. Prints the pooled average precision of the pixels and the AUROC of the slices, with 95 % intervals of 1,000
+bootstraps over subjects (seed 0).
 """
 
 from __future__ import annotations
