@@ -145,7 +145,7 @@ def main() -> None:
         if how.dev and not one.dev:
             continue
         counts = Counts()
-        for scan in _scans(one, how.folders):
+        for scan in scans_of(one, how.folders):
             shown = _grey(scan) if how.grey_levels else scan
             begun = time.process_time()
             looks = recognise(shown)
@@ -170,7 +170,8 @@ def main() -> None:
     print(f"processor seconds a scan: median {np.median(seconds):.2f}, highest {max(seconds):.2f}")
 
 
-def _scans(one: Set, folders: list[Path]) -> Iterator[Scan]:
+def scans_of(one: Set, folders: list[Path]) -> Iterator[Scan]:
+    """The scans of a set in some folders."""
     patterns = [one.pattern.format(number) for number in one.numbers] or [one.pattern]
     for pattern in patterns:
         for path in sorted({path for folder in folders for path in folder.glob(pattern)}):

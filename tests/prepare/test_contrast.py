@@ -106,11 +106,11 @@ def test_every_scan_of_a_case_is_looked_at(monkeypatch):
         checked({"T1w": brain_scan(), "FLAIR": brain_scan(modality="FLAIR")})
 
 
-def test_a_picture_shows_too_little_to_be_looked_at(monkeypatch):
+def test_a_picture_is_looked_at_too(monkeypatch):
     looking(monkeypatch, FLAIR=0.995)
-    scan = brain_scan()
-    picture = dataclasses.replace(scan, is_image=True)
-    assert checked({"T1w": picture}) == {"contrast": {"flags": []}}
+    picture = dataclasses.replace(brain_scan(), is_image=True)
+    with pytest.raises(PreparationError, match="T1w, but looks like FLAIR"):
+        checked({"T1w": picture})
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,7 @@ class TestSlices:
             prepare({"FLAIR": picture(speck)}, Slices(("FLAIR",)), **WHO)
         speck[10:40, 10:40] += 3
         with pytest.raises(PreparationError, match="no slice is left of 1: 0 trimmed at the ends, 1 dropped"):
-            prepare({"FLAIR": picture(speck)}, Slices(("FLAIR",), crop="full"), **WHO)
+            prepare({"FLAIR": picture(speck)}, Slices(("FLAIR",), crop="full"), as_called=True, **WHO)
 
 
 class TestRefusals:

@@ -89,7 +89,7 @@ BAD = {
     "truncated DICOM": (cut_dicom, "truncated|damaged|pixel"),
     "two patients": (two_patients, "files of 2 patients"),
     "phone photo": (phone_photo, "colour"),
-    "grey photo": (grey_photo, "no clear background"),
+    "grey photo": (grey_photo, "looks like none of T1w"),
     "empty folder": (empty_folder, "no DICOM|DICOM"),
 }
 

@@ -19,10 +19,12 @@ class Looks:
     """What a scan looks like.
 
     Attributes:
-        shares: of each of `SEQUENCES`, how likely the picture is one, 0 to 1; they sum to 1.
+        shares: of each of `SEQUENCES`, how likely the scan is one, 0 to 1; they sum to 1.
+        one_slice: it is a picture of a single slice, which tells less.
     """
 
     shares: Mapping[str, float]
+    one_slice: bool = False
 
     @property
     def sequence(self) -> str:

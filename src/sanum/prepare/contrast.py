@@ -23,6 +23,9 @@ T2w or PDw scan above the second is T1w. Seven T1w scans had 1.12 to 1.50 so, si
 VOUCH = "say as_called (--as-called; as_called=yes in a table or form)"
 MEANINGLESS = "If it is not what it is called, the verdict most likely means nothing: look at the scan"
 
+LEAST_SHOWN = 0.005
+"""Share of the voxels that are not 0 below which a scan is too empty to be looked at; the next step says so."""
+
 Medians = Mapping[str, Mapping[str, float | None]]
 """By channel, the medians of "white" and "grey" matter; None where too little of it was seen."""
 
@@ -33,17 +36,13 @@ def contrast_warnings(steps: Iterable[Step]) -> tuple[str, ...]:
 
 
 def look_at(scans: Mapping[str, Scan]) -> dict[str, Looks]:
-    """What each volume of a case looks like. Pictures and masks are not looked at: they show too little."""
-    return {
-        called: recognise(scan)
-        for called, scan in scans.items()
-        if not scan.is_image and _has_contrast(scan.voxels)
-    }
+    """What each scan of a case looks like. Masks and what is nearly empty are not looked at: they show too little."""
+    return {called: recognise(scan) for called, scan in scans.items() if _has_contrast(scan.voxels)}
 
 
 def _has_contrast(voxels: Volume) -> bool:
     seen = voxels[voxels != 0]
-    return seen.size > 0 and bool(seen.min() < seen.max())
+    return seen.size > LEAST_SHOWN * voxels.size and bool(seen.min() < seen.max())
 
 
 def check_looks(

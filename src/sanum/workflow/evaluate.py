@@ -32,8 +32,13 @@ from sanum.workflow.memory import peak_memory_mb
 SUMMARIES = {"mean": Summary("mean"), "slice": Summary("slice"), "top 0.5 %": Summary("top", 0.005)}
 """Case scores that every evaluation compares, beside the model's own."""
 
-NORMALS = {"5 % of healthy voxels": 0.95, "1 % of healthy voxels": 0.99}
-"""Map levels at which Dice is taken: so many healthy calibration voxels lie above."""
+NORMALS = {
+    "5 % of healthy voxels": 0.95,
+    "1 % of healthy voxels": 0.99,
+    "0.1 % of healthy voxels": 0.999,
+    "0.01 % of healthy voxels": 0.9999,
+}
+"""Map levels at which Dice is taken: so many healthy calibration voxels lie above. Findings are cut at the last one."""
 
 SAMPLE = 2_000_000
 """Pixels drawn from all cases to place bins and thresholds."""

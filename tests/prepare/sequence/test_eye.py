@@ -33,3 +33,14 @@ def test_what_a_scan_is_called_plays_no_part():
 )
 def test_real_scans_are_recognised(real_data, path, sequence):
     assert recognise(read_scan(real_data / path)).sequence == sequence
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("path", "sequence"),
+    [("soop-flair/image/sub-0002.png", "FLAIR"), ("synthrad-ctmri/CT/1BA001_axial.png", "CT")],
+)
+def test_real_pictures_are_recognised(real_data, path, sequence):
+    looks = recognise(read_scan(real_data / path))
+    assert looks.one_slice
+    assert looks.sequence == sequence

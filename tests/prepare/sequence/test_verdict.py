@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from sanum.core.sequence import SEQUENCES, Looks
@@ -32,6 +34,21 @@ def test_only_what_is_sure_is_wrong_and_neighbours_never_are(called, shares, wro
     """What it is instead may be open where it surely is not what it is called."""
     assert contradicts(called, looks(**shares)) is wrong
     assert is_doubtful(called, looks(**shares)) is doubtful
+
+
+@pytest.mark.parametrize(
+    ("called", "shares", "wrong", "doubtful"),
+    [
+        ("T1w", {"FLAIR": 0.98, "T1w": 0.015}, False, True),
+        ("T1w", {"FLAIR": 0.995, "T1w": 0.001}, True, True),
+        ("T1w", {"FLAIR": 0.7, "T1w": 0.25}, False, False),
+        ("FLAIR", {"PDw": 0.9, "FLAIR": 0.05}, False, False),
+    ],
+)
+def test_one_slice_must_be_surer_of_another_name(called, shares, wrong, doubtful):
+    seen = dataclasses.replace(looks(**shares), one_slice=True)
+    assert contradicts(called, seen) is wrong
+    assert is_doubtful(called, seen) is doubtful
 
 
 def test_the_likeliest_is_named_with_its_share():

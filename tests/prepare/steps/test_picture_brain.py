@@ -74,7 +74,7 @@ def test_what_is_no_head_is_refused(kind):
 
 def test_a_picture_of_a_whole_head_is_prepared_unless_that_is_forbidden():
     case = prepare({"FLAIR": scan(head())}, Slices(("FLAIR",)), case="c", subject="s")
-    facts = case.steps[0].facts
+    facts = next(step.facts for step in case.steps if "route" in step.facts)
     assert (facts["route"], facts["by"]) == ("estimated", "shape")
     strict = dataclasses.replace(Slices(("FLAIR",)), brain="given-or-extracted")
     with pytest.raises(PreparationError, match="no clear background"):

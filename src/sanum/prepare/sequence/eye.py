@@ -14,6 +14,9 @@ from sanum.prepare.sequence.network import Judges, read_judges
 WEIGHTS = Path(__file__).with_name("eye.safetensors")
 """Taught by `benchmarks/sequence`; docs/sequences.md has the commands."""
 
+PICTURE_WEIGHTS = Path(__file__).with_name("picture_eye.safetensors")
+"""The same for pictures of one slice."""
+
 
 def recognise(scan: Scan) -> Looks:
     """What a scan looks like; its name and modality play no part.
@@ -24,10 +27,12 @@ def recognise(scan: Scan) -> Looks:
     Returns:
         How likely it is each of `SEQUENCES`, by the mean of several small networks.
     """
-    shares = _judges().shares(features_of(shown_to_eye(slices_of(scan))))
-    return Looks(dict(zip(SEQUENCES, (float(share) for share in shares), strict=True)))
+    judges = _judges(PICTURE_WEIGHTS if scan.is_image else WEIGHTS)
+    shares = judges.shares(features_of(shown_to_eye(slices_of(scan))))
+    named = zip(SEQUENCES, (float(share) for share in shares), strict=True)
+    return Looks(dict(named), one_slice=scan.is_image)
 
 
 @functools.cache
-def _judges() -> Judges:
-    return read_judges(WEIGHTS)
+def _judges(weights: Path) -> Judges:
+    return read_judges(weights)

@@ -5,6 +5,9 @@ All of it holds for a whole head and for an extracted brain, needs no tissue to 
 
 from __future__ import annotations
 
+import functools
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -49,18 +52,33 @@ def features_of(shown: NDArray[np.float32]) -> Features:
     depth = ndimage.distance_transform_edt(np.pad(solid, ((0, 0), (1, 1), (1, 1))), sampling=(1e3, 1, 1))
     depth = depth[:, 1:-1, 1:-1]
     inner = depth >= min(INNER, 0.5 * float(depth.max()))
-    thirds = [part for part in np.array_split(np.arange(len(shown)), 3) if len(part)]
-    thirds = [thirds[0], thirds[len(thirds) // 2], thirds[-1]]
     local = _local(scaled, solid)
+
+    @functools.cache  # parts of few slices are the same
+    def rings(first: int, end: int) -> Features:
+        return np.concatenate([_rings(one[first:end], depth[first:end]) for one in (scaled, ranked)])
+
+    @functools.cache
+    def inside(first: int, end: int) -> Features:
+        return _inside(local[first:end], scaled[first:end], inner[first:end])
+
+    thirds = _thirds(len(shown))
     return np.concatenate(
         [
-            *(_rings(values[part], depth[part]) for part in thirds for values in (scaled, ranked)),
-            *(_inside(local[part], scaled[part], inner[part]) for part in [*thirds, np.arange(len(shown))]),
+            *(rings(*part) for part in thirds),
+            *(inside(*part) for part in [*thirds, (0, len(shown))]),
             _away(local, ranked, inner),
             _spots(local, inner),
             _around(scaled, solid),
         ]
     )
+
+
+def _thirds(count: int) -> list[tuple[int, int]]:
+    """The first, the middle and the last of three parts of so many slices; of fewer than three some are the same."""
+    ends = np.cumsum([0, *(len(part) for part in np.array_split(np.arange(count), 3))])
+    parts = [(int(a), int(b)) for a, b in itertools.pairwise(ends) if b > a]
+    return [parts[0], parts[len(parts) // 2], parts[-1]]
 
 
 def _local(scaled: NDArray[np.float32], solid: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -38,6 +38,12 @@ AROUND_MM = np.array([[x, y, z] for x in (-1.0, 1.0) for y in (-1, 1) for z in (
 PICTURE_FILL = 0.9
 """Share of the field that what a picture shows takes along the axis that it fills most."""
 
+LEAST_PIXELS = 110
+"""A picture of twice as many pixels a side is halved, and so on."""
+
+AROUND_PIXEL = np.array([[i, j, 0.0] for i in (-0.25, 0.25) for j in (-0.25, 0.25)])
+"""Each pixel is the mean of so many places around it."""
+
 
 def slices_of(scan: Scan) -> Slices:
     """Axial slices of a volume from the top of the head down, or the one of a picture.
@@ -49,7 +55,7 @@ def slices_of(scan: Scan) -> Slices:
         6 slices of a volume, fewer of a thin one, 1 of a picture.
     """
     if scan.is_image:
-        return _of_picture(scan)
+        return slice_of(scan.voxels[..., 0])
     (x, y), heights = _place(scan.voxels, scan.grid)
     shape = (len(heights), *SIZE)
     places = np.empty((*shape, 3))
@@ -100,19 +106,29 @@ def _ends(values: NDArray[np.float32]) -> tuple[float, float]:
     return low, high
 
 
-def _of_picture(scan: Scan) -> Slices:
-    """The picture, its content scaled to the field: nothing tells its millimetres."""
-    shown = np.argwhere(_shown(scan.voxels[..., 0]))
+def slice_of(picture: NDArray[np.float32]) -> Slices:
+    """A picture (I, J), its content scaled to the field: nothing tells its millimetres."""
+    small = _shrunk(picture)
+    shown = np.argwhere(_shown(small))
     low, high = np.percentile(shown, (1.0, 99.0), axis=0)
     pixel = float(((high - low + 1) / (PICTURE_FILL * np.array(SIZE))).max())
     middle = (low + high) / 2
-    index = np.zeros((1, *SIZE, 3))
+    index = np.zeros((len(AROUND_PIXEL), *SIZE, 3))
     index[..., 0] = (middle[0] + pixel * _centred(SIZE[0]))[:, None]
     index[..., 1] = (middle[1] + pixel * _centred(SIZE[1]))[None, :]
-    around = np.array([[i, j, 0.0] for i in (-0.25, 0.25) for j in (-0.25, 0.25)]) * pixel
-    looked_up = [_interpolated(scan.voxels, index + one) for one in around]
-    mean: Slices = np.mean(looked_up, axis=0, dtype=np.float32)
+    index += pixel * AROUND_PIXEL[:, None, None]
+    mean: Slices = _interpolated(small[..., None], index).mean(axis=0, keepdims=True, dtype=np.float32)
     return mean
+
+
+def _shrunk(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean over square blocks, so that a large picture costs no more than one of some 100 pixels a side."""
+    block = max(1, min(picture.shape) // LEAST_PIXELS)
+    i, j = (side // block * block for side in picture.shape)
+    means: NDArray[np.float32] = (
+        picture[:i, :j].reshape(i // block, block, j // block, block).mean(axis=(1, 3), dtype=np.float32)
+    )
+    return means
 
 
 def _at(scan: Scan, places: NDArray[np.float64]) -> Slices:
