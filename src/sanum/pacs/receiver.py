@@ -53,7 +53,7 @@ MOST_MESSAGE_BYTES = 16 * 2**20
 """Of a PDU, and of everything but an instance's data set: the library keeps them in memory until they are whole."""
 
 UIDS = ("StudyInstanceUID", "SeriesInstanceUID")
-SERIES_UID = Tag(UIDS[1])
+SERIES_UID = int(Tag(UIDS[1]))
 TAGS = ("SOPClassUID", "SOPInstanceUID", "PatientName", "PatientID", "DeidentificationMethod", *UIDS)
 MOST_ELEMENTS = 100_000
 """Before the last of these, so that no header takes a processor for hours."""
