@@ -75,6 +75,9 @@ def api_page() -> str:
         if name.startswith("__"):
             continue
         found = getattr(sanum, name)
+        if getattr(found, "__name__", name) != name:
+            parts += [f"## sanum.{name}", f"Another name of `sanum.{found.__name__}`."]
+            continue
         parts += [f"## sanum.{name}", _code(name, found)]
         if inspect.isclass(found):
             for method, function in sorted(vars(found).items()):

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from sanum.core.errors import SanumError
     from sanum.core.records import AnomalyMap, Detection, Finding, Rule, Summary
     from sanum.evaluation.summary import Evaluation
+    from sanum.model import LoadedModel, Model
     from sanum.prepare.presets import Slices, Template
     from sanum.prepare.store import Store
     from sanum.workflow.estimator import AnomalyDetector
-    from sanum.workflow.loaded import LoadedModel, detect, load
+    from sanum.workflow.loaded import detect, load
     from sanum.workflow.own_data import calibrate, evaluate, train
     from sanum.workflow.prepare import prepare_cohort
 
@@ -30,7 +31,8 @@ _HOMES = {
     "Detection": "sanum.core.records",
     "Evaluation": "sanum.evaluation.summary",
     "Finding": "sanum.core.records",
-    "LoadedModel": "sanum.workflow.loaded",
+    "LoadedModel": "sanum.model",
+    "Model": "sanum.model",
     "Rule": "sanum.core.records",
     "SanumError": "sanum.core.errors",
     "Slices": "sanum.prepare.presets",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from sanum.core.errors import CalibrationError, ConfigError, ModelFileError
 from sanum.core.files import atomic_path, file_sha256
 from sanum.core.header import FORMAT, KEY, read_header
 from sanum.core.modalities import AnyOf
-from sanum.core.records import Calibration, Grouping, Rule, Summary
+from sanum.core.records import MAP_QUANTILES, Calibration, Grouping, Rule, Summary
 from sanum.detectors.base import Detector
 from sanum.detectors.stored import STATE_PREFIX, build, describe, part, read_arrays
 from sanum.prepare.presets import (
@@ -27,15 +27,26 @@ from sanum.prepare.presets import (
     preparation_to_dict,
 )
 
+if TYPE_CHECKING:
+    from sanum.cohort.table import Row
+    from sanum.workflow.detection import CaseDetection
+
 _CALIBRATION = "calibration/"
 _ALONE = "alone/"
 _HEALTHY = ("scores", "map_levels")
 _HEALTHY_PARTS = ("slice_scores", "finding_scores", "place_mean", "place_std", "place_peaks")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Model:
-    """A fitted detector with all it needs to judge a scan.
+    """A fitted detector with all it needs to judge a scan: load it once, ask it often.
+
+    >>> import sanum
+    >>> model = sanum.load("sanum-t1-restore")
+    >>> model
+    <sanum-t1-restore: restore for T1w, calibrated on 19 healthy subjects, rule conformal 0.05>
+    >>> model.card["modalities"]
+    ['T1w']
 
     Attributes:
         name: short name, the file's stem once it was loaded.
@@ -55,6 +66,84 @@ class Model:
     sha256: str = ""
     single_calibrations: Mapping[str, Calibration] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        what = f"{self.name}: {self.detector.name} for {', '.join(self.preparation.modalities)}"
+        kept = self.calibration or next(iter(self.single_calibrations.values()), None)
+        if kept is None:
+            return f"<{what}, not calibrated>"
+        decided = f"{len(kept.scores)} healthy subjects, rule {kept.rule.name} {kept.rule.level:g}"
+        return f"<{what}, calibrated on {decided}>"
+
+    def detect(
+        self,
+        scan: Any,
+        *,
+        affine: Any = None,
+        modality: str | None = None,
+        brain: Any = None,
+        case: str = "",
+        as_called: bool = False,
+        workers: int = 1,
+        device: str | None = None,
+    ) -> Any:
+        """Judge one scan, or many.
+
+        Args:
+            scan: a path; a nibabel image; an array (I, J, K) with `affine`, or the pair `(array, affine)`; an array
+                (rows, columns), a picture; a mapping from modality to one of these, for a case of several; or a list of
+                any of them. A path may also be a folder (BIDS, DICOM, or plain) or a cohort table of several cases.
+            affine: (4, 4), voxel index of an array to world RAS+ mm.
+            modality: what a single scan shows, where its name does not tell.
+            brain: brain mask of one case on its first scan's grid, a path, image or array; not needed when the scan is
+                brain-extracted, or a whole head.
+            case: name of one case.
+            as_called: you vouch that the scans show what they are called, whatever they look like.
+            workers: processes that judge a list, a folder or a table. A script that asks for several needs
+                `if __name__ == "__main__":`.
+            device: where networks run from now on: "cpu", "auto" (CUDA where there is one), "cuda", "cuda:1", …; where
+                they are by default, at first on the CPU. Scores differ by rounding.
+
+        Returns:
+            One `CaseDetection` for one case; a list of them for a list, a folder of several cases or a table, in their
+            order. The status of a scan that can't be judged is "refused", with the reason.
+
+        Raises:
+            TypeError: what was given is no scan.
+            ScanError: a file does not exist.
+            CalibrationError: the model is not calibrated.
+            ConfigError: the device is not there.
+
+        >>> detection = sanum.load(model_file).detect(scan)
+        >>> detection.status, detection.abnormal, len(detection.findings) > 0
+        ('abnormal', True, True)
+        """
+        from sanum.workflow.loaded import Asked, detect_given
+
+        asked = Asked(scan, affine, modality, brain, case, as_called)
+        return detect_given(self, asked, workers=workers, device=device)
+
+    def judge(
+        self, row: Row, *, on_stage: Callable[[str], None] = lambda _: None, reconstruct: bool = True
+    ) -> CaseDetection:
+        """Judge the case of one row of a cohort table; see `sanum.workflow.detect.detect`."""
+        from sanum.workflow.detect import detect
+
+        return detect(self, row, on_stage=on_stage, reconstruct=reconstruct)
+
+    def save(self, path: Path | str) -> None:
+        """Write the model file.
+
+        Raises:
+            NotFittedError: the detector was not trained.
+            StorageError: the file can't be written.
+        """
+        save(self, Path(path))
+
+    @property
+    def model(self) -> Model:
+        """Itself, for what was written when `sanum.load` gave a wrapper."""
+        return self
+
     @functools.cached_property
     def card(self) -> dict[str, Any]:
         """The model card as plain JSON: what it is, what it was trained on, how it decides."""
@@ -63,11 +152,17 @@ class Model:
             "detector": self.detector.name,
             "config": to_dict(self.detector.config),
             "modalities": list(self.preparation.modalities),
-            "any_of": self.detector.judges_each,
+            "any_of": self.takes_each,
             "preparation": preparation_to_dict(self.preparation),
             "calibration": _calibration_card(self.calibration),
             **self.facts,
         }
+
+    @property
+    def map_levels(self) -> dict[float, float]:
+        """Share of healthy voxels to the map value that only this share exceeds."""
+        values = self.calibrated().map_levels
+        return {round(1.0 - q, 6): float(value) for q, value in zip(MAP_QUANTILES, values, strict=True)}
 
     def calibrated(self, only: str = "") -> Calibration:
         """The calibration, checked to belong to this detector and preparation.
@@ -80,7 +175,7 @@ class Model:
         """
         again = "run `sanum calibrate` with held-out healthy cases"
         found = self.single_calibrations.get(only) if only else self.calibration
-        if self.detector.judges_each and not only and found is None:
+        if self.takes_each and not only and found is None:
             found = next(iter(self.single_calibrations.values()), None)
         if found is None:
             what = f" for cases with {only} alone" if only else ""
@@ -91,11 +186,36 @@ class Model:
             raise CalibrationError(f"model {self.name} was calibrated on another preparation; {again}")
         return found
 
+    def calibrated_for(self, present: tuple[str, ...]) -> Calibration:
+        """The calibration for a case of these modalities: a single one that is judged alone has its own.
+
+        Raises:
+            CalibrationError: see `calibrated`.
+        """
+        alone = self.detector.incomplete == "alone" and len(present) < len(self.preparation.modalities)
+        return self.calibrated(present[0] if alone else "")
+
+    def usable(self, scans: Collection[str]) -> tuple[str, ...]:
+        """The modalities that a case with these scans is judged by: all that the model takes, or fewer where it can.
+
+        The first one is needed, because masks and registration lie on its grid; but for a single one that the detector
+        judges alone.
+        """
+        wanted, how = self.preparation.modalities, self.detector.incomplete
+        here = tuple(name for name in wanted if name in scans)
+        enough = (how == "filled" and wanted[0] in here) or (how in ("alone", "each") and len(here) == 1)
+        return here if enough else wanted
+
+    @property
+    def takes_each(self) -> bool:
+        """Whether each of its modalities is a whole case."""
+        return self.detector.incomplete == "each"
+
     @property
     def takes(self) -> tuple[str, ...]:
         """The modalities that a case needs, or `AnyOf` them where each is judged by itself."""
         names = self.preparation.modalities
-        return AnyOf(names) if self.detector.judges_each and len(names) > 1 else names
+        return AnyOf(names) if self.takes_each and len(names) > 1 else names
 
     def suited_to(self, preparation: Preparation) -> Model:
         """The model as it judges a store of this preparation: itself, or for one of the modalities that it judges each.
@@ -104,7 +224,7 @@ class Model:
             CalibrationError: it is not calibrated for that modality.
         """
         names = preparation.modalities
-        if not self.detector.judges_each or len(names) != 1 or names[0] not in self.preparation.modalities:
+        if not self.takes_each or len(names) != 1 or names[0] not in self.preparation.modalities:
             return self
         narrow = replace(self.preparation, modalities=names)
         calibration = replace(self.calibrated(names[0]), preparation=preparation_sha256(narrow))
@@ -116,11 +236,19 @@ class Model:
         return self.detector.state_sha256()
 
     def with_rule(self, rule: Rule) -> Model:
-        """The same model deciding by another rule or level; nothing is trained again."""
+        """The same model deciding by another rule or level; nothing is trained again.
+
+        >>> sanum.load(model_file).with_rule(sanum.Rule("quantile", 0.9)).calibration.rule
+        Rule(name='quantile', level=0.9)
+        """
         by_modality = {name: replace(each, rule=rule) for name, each in self.single_calibrations.items()}
         present = self.calibrated()
         joint = None if self.calibration is None else replace(present, rule=rule)
         return replace(self, calibration=joint, single_calibrations=by_modality)
+
+
+LoadedModel = Model
+"""As `sanum.load` called what it gives before."""
 
 
 def _calibration_card(calibration: Calibration | None) -> dict[str, Any] | None:
@@ -154,7 +282,7 @@ def save(model: Model, path: Path) -> None:
         "format": FORMAT,
         **describe(model.detector),
         "modalities": list(model.preparation.modalities),
-        "any_of": model.detector.judges_each,
+        "any_of": model.takes_each,
         "preparation": preparation_to_dict(model.preparation),
         "preparation_sha256": preparation_sha256(model.preparation),
         "facts": dict(model.facts),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sanum.calibration.explain import NEAR_MM, _ball, _index, _kept_shape, with_healthy_place, with_members
-from sanum.calibration.groups import Person
+from sanum.calibration.groups import Person, reference_group
 from sanum.calibration.healthy import Guarantees, HealthyMap, calibration_from_maps
 from sanum.core.findings import Finding
 from sanum.core.grid import Grid
@@ -55,7 +55,9 @@ def test_healthy_values_at_the_place_are_those_of_the_maps():
 def test_only_the_own_group_is_shown():
     sites = ("a",) * 5 + ("b",) * 5
     kept = calibrated(sites, grouping=Grouping(("site",)))
-    found = with_healthy_place(FINDING, (20.0, 24.0, 30.0), GRID, kept, Person(site="b"))
+    found = with_healthy_place(
+        FINDING, (20.0, 24.0, 30.0), GRID, reference_group(kept, Person(site="b")).calibration
+    )
     peaks = [np.nanmax(noise_map(seed).values[BLOCK]) for seed in range(5, 10)]
     assert found.healthy_peaks == pytest.approx(sorted(peaks), rel=HALF)
 

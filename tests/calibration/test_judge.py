@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from sanum.calibration.findings import find_regions, finding_level
+from sanum.calibration.groups import reference_group
 from sanum.calibration.healthy import Guarantees, HealthyMap, calibration_from_maps
 from sanum.calibration.judge import control_sentence, judge_findings, judge_slices
 from sanum.calibration.rules import decide
@@ -50,7 +51,7 @@ def spread(control="family-wise"):
 
 
 def judged(found: AnomalyMap, kept):
-    return judge_findings(find_regions(found, finding_level(kept)), found, kept)
+    return judge_findings(find_regions(found, finding_level(kept)), found, reference_group(kept))
 
 
 @pytest.mark.parametrize("control", ["family-wise", "false-discovery"])

@@ -176,8 +176,7 @@ def test_scoring_uses_weights_only_where_another_device_can_take_over(fitted, le
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, watch.entry(getattr(module, name)), raising=False)
     with watch:
-        fitted.score(lesion)
-        fitted.restored(lesion)
+        fitted.judge(lesion)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device is here")
@@ -362,7 +361,9 @@ def test_an_unknown_setting_is_refused_with_the_nearest(name):
 
 def test_a_healthy_reconstruction_is_either_none_or_whole_and_changes_no_case(name, fitted, lesion):
     before = lesion.voxels.copy()
-    reconstruction = fitted.restored(lesion)
+    opinion = fitted.judge(lesion)
+    reconstruction = opinion.reconstruction
+    np.testing.assert_array_equal(opinion.map.values, fitted.score(lesion).values)
     np.testing.assert_array_equal(lesion.voxels, before)
     assert (reconstruction is not None) == (family(name) in ("cae", "vae", "dae", "restore", "restore-3d"))
     if reconstruction is None:

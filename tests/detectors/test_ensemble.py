@@ -72,8 +72,9 @@ def test_the_map_is_the_mean_evidence_of_the_members(bright, tmp_path):
     case = phantom(9, lesion=True)
     expected = np.mean([evidence(one.score(case).values, LEVELS) for one in (bright, other)], axis=0)
     assert np.allclose(ensemble.score(case).values, expected, atol=1e-5, equal_nan=True)
-    total, members = ensemble.score_with_members(case)
-    assert np.array_equal(total.values, ensemble.score(case).values, equal_nan=True)
+    opinion = ensemble.judge(case)
+    members = opinion.members
+    assert np.array_equal(opinion.map.values, ensemble.score(case).values, equal_nan=True)
     assert [(one.name, one.level) for one in members] == [("intensity", 7.0), ("atlas", 7.0)]
     assert np.array_equal(members[1].found.values, other.score(case).values, equal_nan=True)
 

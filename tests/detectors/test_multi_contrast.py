@@ -119,7 +119,7 @@ def test_state_and_seed_come_back_to_the_bit(fitted):
 
 def test_it_restores_the_whole_volume(fitted):
     case = scan_of(head_case(9))
-    restored = fitted.restored(case)
+    restored = fitted.judge(case).reconstruction
     assert restored.shape == case.voxels.shape
     assert restored.min() >= 0.0
     assert restored.max() <= 1.0
@@ -160,7 +160,7 @@ def test_an_unknown_plane_is_refused():
 
 
 def a_model(tmp_path, detector, name):
-    modalities = MRI_SEQUENCES if detector.judges_each else detector.modalities
+    modalities = MRI_SEQUENCES if detector.incomplete == "each" else detector.modalities
     path = tmp_path / f"{name}.safetensors"
     save(Model(name, detector, Template(modalities=modalities, spacing=3.0, shape=SHAPE)), path)
     return str(path)

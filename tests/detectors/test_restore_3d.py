@@ -55,7 +55,7 @@ def test_weights_saved_in_half_precision_give_the_same_bits(taught):
 
 def test_the_reconstruction_lies_on_the_cases_own_grid(taught):
     case = prepared_case(9, shape=SHAPE)
-    reconstruction = taught.restored(case)
+    reconstruction = taught.judge(case).reconstruction
     assert reconstruction.shape == case.voxels.shape
     assert 0.0 <= reconstruction.min() <= reconstruction.max() <= 1.0
 

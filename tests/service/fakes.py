@@ -19,6 +19,7 @@ from typing import Any
 from apiflask import APIFlask
 from sqlalchemy.engine import Engine
 
+from sanum.cohort.table import Row
 from sanum.core.files import atomic_folder
 from sanum.core.grid import Grid
 from sanum.core.records import Detection
@@ -47,20 +48,11 @@ class FakeModel:
         self.brains: list[str | None] = []
         self.vouched: list[bool] = []
 
-    def detect(
-        self,
-        files: Mapping[str, Path],
-        /,
-        *,
-        case: str,
-        brain: Path | None = None,
-        as_called: bool = False,
-        **_: Any,
-    ) -> Detection:
-        self.vouched.append(as_called)
-        self.brains.append(None if brain is None else brain.name)
-        self.asked.append({name: (path.name, path.read_bytes()) for name, path in files.items()})
-        return self.answer(files)
+    def judge(self, row: Row, **_: Any) -> Detection:
+        self.vouched.append(row.as_called)
+        self.brains.append(None if row.brain is None else row.brain.name)
+        self.asked.append({name: (path.name, path.read_bytes()) for name, path in row.scans.items()})
+        return self.answer(row.scans)
 
 
 @dataclass(frozen=True)

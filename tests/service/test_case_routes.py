@@ -22,7 +22,7 @@ from tests.service.fakes import FakeModel, form, make, nifti
 
 
 def test_a_case_from_upload_to_deletion(service, model_path, tmp_path):
-    from sanum.service.models import FileModel
+    from sanum.service.models import load_served
 
     client = service.client()
     sent = client.post("/v1/cases", data=form(nifti(tmp_path), label="my case"))
@@ -31,7 +31,7 @@ def test_a_case_from_upload_to_deletion(service, model_path, tmp_path):
     assert (case["status"], case["label"], case["results"]) == ("queued", "my case", {})
     address = sent.headers["Location"]
     check_problem(client.get(address + "/report.html"), 404, "the case is queued")
-    finish(service, FileModel.load(model_path), case["id"])
+    finish(service, load_served(model_path), case["id"])
     case = client.get(address).get_json()
     assert (case["status"], case["progress"]) == ("done", 1.0)
     assert case["decision"] in ("normal", "abnormal")
@@ -73,13 +73,13 @@ def test_an_image_gives_a_map_that_the_viewer_can_show(tmp_path, service):
     content = (tmp_path / "x.png").read_bytes()
 
     class ImageModel(FakeModel):
-        def detect(self, files, /, *, case, **_):
-            scan = read_scan(files["T1w"])
+        def judge(self, row, **_):
+            scan = read_scan(row.scans["T1w"])
             found = normal()
             known = {name: getattr(found, name) for name in KEPT}
-            heat = AnomalyMap(case, scan.voxels / 255, scan.grid, "fake")
+            heat = AnomalyMap(row.case, scan.voxels / 255, scan.grid, "fake")
             return CaseDetection(
-                case, anomaly_map=heat, map_scale=(0.1, 1.0), is_image=True, scan=scan, **known
+                row.case, anomaly_map=heat, map_scale=(0.1, 1.0), is_image=True, scan=scan, **known
             )
 
     client = service.client()
@@ -97,11 +97,11 @@ def test_the_other_scan_of_a_pair_lies_beside_the_first(tmp_path):
     from sanum.workflow.detect import CaseDetection
 
     class PairModel(FakeModel):
-        def detect(self, files, /, *, case, **_):
-            scans = {name: read_scan(path) for name, path in files.items()}
+        def judge(self, row, **_):
+            scans = {name: read_scan(path) for name, path in row.scans.items()}
             known = {name: getattr(normal(), name) for name in KEPT}
             sides = tuple(Side(name, scan, None) for name, scan in scans.items())
-            return CaseDetection(case, modality="CT", scan=scans["CT"], sides=sides, **known)
+            return CaseDetection(row.case, modality="CT", scan=scans["CT"], sides=sides, **known)
 
     service = make(tmp_path / "data", PairModel(modalities=("CT", "T1w")))
     client = service.client()

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from sanum.service.models import FileModel
+from sanum.service.models import judge_files, load_served
 from sanum.workflow import detect
 
 
@@ -20,7 +20,7 @@ def test_what_nobody_foresaw_is_a_refusal_whose_words_stay_out_of_the_log(
 
     monkeypatch.setattr(detect, "read_row", trip)
     with caplog.at_level(logging.ERROR):
-        found = FileModel.load(model_path).detect({"T1w": tmp_path / "T1w.nii"}, case="c1")
+        found = judge_files(load_served(model_path), {"T1w": tmp_path / "T1w.nii"}, case="c1")
     assert (found.case, found.status) == ("c1", "refused")
     assert found.reason.startswith("unforeseen RuntimeError (sizes of Mustermann^Erika")
     assert "c1: unforeseen RuntimeError in test_models.py" in caplog.text
@@ -36,7 +36,7 @@ def test_what_may_go_better_at_the_next_try_is_raised(model_path, monkeypatch, t
 
     monkeypatch.setattr(detect, "read_row", trip)
     with pytest.raises(type(error)):
-        FileModel.load(model_path).detect({"T1w": tmp_path / "T1w.nii"}, case="c1")
+        judge_files(load_served(model_path), {"T1w": tmp_path / "T1w.nii"}, case="c1")
 
 
 def test_a_fault_of_the_database_is_not_the_scans(model_path, tmp_path):
@@ -44,4 +44,4 @@ def test_a_fault_of_the_database_is_not_the_scans(model_path, tmp_path):
         raise RuntimeError("the database is away")
 
     with pytest.raises(RuntimeError, match="the database is away"):
-        FileModel.load(model_path).detect({"T1w": tmp_path / "T1w.nii"}, case="c1", on_stage=tell)
+        judge_files(load_served(model_path), {"T1w": tmp_path / "T1w.nii"}, case="c1", on_stage=tell)

@@ -128,7 +128,7 @@ def test_the_module_judges_by_a_model_in_any_form(model, model_path, ill, by_pat
 
 
 def test_no_name_means_the_model_that_comes_with_sanum():
-    assert sanum.load().model.name == DEFAULT_MODEL
+    assert sanum.load().name == DEFAULT_MODEL
     told = rf"<{DEFAULT_MODEL}: [\w-]+ for T1w, T2w, FLAIR, PDw, calibrated on \d+ healthy subjects"
     assert re.match(told, repr(sanum.load()))
 
@@ -136,7 +136,7 @@ def test_no_name_means_the_model_that_comes_with_sanum():
 def test_the_default_model_takes_one_file_of_any_sequence(ill, by_path, monkeypatch):
     """A file, an image and an array; it needs no case of all four."""
     asked = []
-    monkeypatch.setattr("sanum.workflow.loaded.detect_row", lambda _, row: asked.append(row) or by_path)
+    monkeypatch.setattr("sanum.workflow.detect.detect", lambda _, row, **__: asked.append(row) or by_path)
     image = nib.load(ill)
     model = sanum.load()
     model.detect(ill)
@@ -154,7 +154,7 @@ def test_public_names_are_no_modules():
 
 
 def test_an_uncalibrated_model_says_so(model):
-    assert "not calibrated" in repr(sanum.LoadedModel(replace(model.model, calibration=None)))
+    assert "not calibrated" in repr(replace(model, calibration=None))
 
 
 def test_a_device_is_taken_by_name_and_one_that_is_not_there_is_refused(model, ill, by_path, monkeypatch):

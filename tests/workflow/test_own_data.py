@@ -18,26 +18,26 @@ def test_a_list_of_healthy_scans_gives_a_model_that_judges(scans, cohort_path, t
     model = sanum.train(
         scans[:8], "intensity", preparation=SLICES, calibration_share=0.5, out=tmp_path / "m.safetensors"
     )
-    assert model.model.facts["training_subjects"] == 4
-    assert len(model.model.calibration.scores) == 4
-    assert model.model.sha256
+    assert model.facts["training_subjects"] == 4
+    assert len(model.calibration.scores) == 4
+    assert model.sha256
     assert model.detect(cohort_path.parent / "c11_T1w.nii.gz").status == "abnormal"
 
 
 def test_a_table_keeps_its_splits_and_a_store_is_taken_as_it_is(cohort_path, store, tmp_path):
     from_table = sanum.train(cohort_path, "intensity", preparation=SLICES, folder=tmp_path / "prepared")
     from_store, from_folder = (sanum.train(data, "intensity") for data in (store, store.folder))
-    identity = from_store.model.detector.state_sha256()
-    assert from_table.model.detector.state_sha256() == identity == from_folder.model.detector.state_sha256()
+    identity = from_store.detector.state_sha256()
+    assert from_table.detector.state_sha256() == identity == from_folder.detector.state_sha256()
     assert (tmp_path / "prepared" / "manifest.tsv").exists()
 
 
 def test_calibration_on_own_scans_leaves_the_model_that_was_given(model_path, scans):
     model = sanum.load(model_path)
     calibrated = sanum.calibrate(model, scans[4:9], level=0.2)
-    assert calibrated.model.calibration.rule.name == "conformal"
-    assert len(calibrated.model.calibration.scores) == 5
-    assert model.model.calibration.rule.name == "mean+3std"
+    assert calibrated.calibration.rule.name == "conformal"
+    assert len(calibrated.calibration.scores) == 5
+    assert model.calibration.rule.name == "mean+3std"
     with pytest.raises(CohortError, match="trained on"):
         sanum.calibrate(model, scans[:4], level=0.25)
     with pytest.raises(ConfigError, match="unknown rule"):

@@ -9,7 +9,6 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from sanum.calibration.groups import NOBODY, Person, reference_group
 from sanum.core.findings import Finding, MemberAnswer
 from sanum.core.grid import Grid
 from sanum.core.records import PLACE_BLOCK, PLACE_STEP, Calibration, MemberMap
@@ -21,9 +20,7 @@ Place = tuple[float, float, float]
 Index = tuple[int, int, int]
 
 
-def with_healthy_place(
-    finding: Finding, place: Place, grid: Grid, calibration: Calibration, person: Person = NOBODY
-) -> Finding:
+def with_healthy_place(finding: Finding, place: Place, grid: Grid, calibration: Calibration) -> Finding:
     """Add what healthy maps show at the place of a finding, where the calibration knows it.
 
     Mean and standard deviation are those of the nearest voxel kept, over all calibration subjects. `healthy_peaks`
@@ -34,8 +31,7 @@ def with_healthy_place(
         finding: of a case on the template.
         place: its peak in model world mm.
         grid: the model grid.
-        calibration: of the model.
-        person: site, age and sex of the case.
+        calibration: of the case's group.
     """
     mean, std, peaks = calibration.place_mean, calibration.place_std, calibration.place_peaks
     index = _index(place, grid)
@@ -48,7 +44,7 @@ def with_healthy_place(
     if peaks is None:
         return placed
     i, j, k = (at // PLACE_BLOCK for at in index)
-    here = peaks[reference_group(calibration, person).rows, i, j, k]
+    here = peaks[:, i, j, k]
     return replace(placed, healthy_peaks=tuple(float(value) for value in np.sort(here[~np.isnan(here)])))
 
 

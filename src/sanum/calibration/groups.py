@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,12 +38,12 @@ class ReferenceGroup:
     """The healthy subjects with which a case is compared.
 
     Attributes:
-        rows: (n,) which rows of the calibration they are.
+        calibration: the model's, narrowed to these subjects.
         name: of their group; empty where there is no grouping.
         warning: why the guarantee does not hold for this case, else empty.
     """
 
-    rows: NDArray[np.bool_]
+    calibration: Calibration
     name: str = ""
     warning: str = ""
 
@@ -60,15 +60,14 @@ def group_sizes(calibration: Calibration) -> dict[str, int]:
     return dict(Counter(merged[name] for name in calibration.groups).most_common())
 
 
-def reference_group(calibration: Calibration, person: Person) -> ReferenceGroup:
+def reference_group(calibration: Calibration, person: Person = NOBODY) -> ReferenceGroup:
     """The healthy subjects of a case's group.
 
     Raises:
         CalibrationError: the group has too few healthy subjects and the grouping refuses small ones.
     """
-    everyone = np.ones(len(calibration.scores), bool)
     if calibration.grouping is None:
-        return ReferenceGroup(everyone)
+        return ReferenceGroup(calibration)
     name = group_name(calibration.grouping, person)
     needed = needed_in_group(calibration.rule)
     own = np.array([group == name for group in calibration.groups])
@@ -78,14 +77,20 @@ def reference_group(calibration: Calibration, person: Person) -> ReferenceGroup:
                 f"group {name!r}: {own.sum()} healthy subjects, but the rule needs {needed}; calibrate with more of "
                 "this group, or let small groups be merged"
             )
-        return ReferenceGroup(own, name)
+        return ReferenceGroup(_narrowed(calibration, own), name)
     merged = merged_groups(calibration.groups, needed)
     if name not in merged:
-        return ReferenceGroup(
-            everyone, "all", f"no healthy subject of group {name!r} was seen, so no guarantee is made for it"
-        )
+        warning = f"no healthy subject of group {name!r} was seen, so no guarantee is made for it"
+        return ReferenceGroup(replace(calibration, grouping=None, groups=()), "all", warning)
     joined = np.array([merged[group] == merged[name] for group in calibration.groups])
-    return ReferenceGroup(joined, merged[name])
+    return ReferenceGroup(_narrowed(calibration, joined), merged[name])
+
+
+def _narrowed(calibration: Calibration, rows: NDArray[np.bool_]) -> Calibration:
+    """The calibration of some of its subjects; mean and spread of healthy maps by place stay those of all."""
+    by_subject = ("scores", "slice_scores", "finding_scores", "place_peaks")
+    kept = {name: values[rows] for name in by_subject if (values := getattr(calibration, name)) is not None}
+    return replace(calibration, **kept, grouping=None, groups=())
 
 
 def merged_groups(groups: Sequence[str], needed: int) -> dict[str, str]:

@@ -8,8 +8,8 @@ import numpy as np
 
 from sanum.calibration.conformal import benjamini_hochberg, nested_p_values
 from sanum.calibration.findings import Regions
-from sanum.calibration.groups import NOBODY, Person, reference_group
-from sanum.calibration.rules import decide
+from sanum.calibration.groups import ReferenceGroup
+from sanum.calibration.rules import decide_within
 from sanum.core.records import AnomalyMap, Calibration, Finding, Rule, SliceScore
 
 LEVEL = 0.05
@@ -21,9 +21,7 @@ def finding_level_alpha(rule: Rule) -> float:
     return rule.level if rule.name == "conformal" else LEVEL
 
 
-def judge_findings(
-    found: Regions, scored: AnomalyMap, calibration: Calibration, person: Person = NOBODY
-) -> tuple[Finding, ...]:
+def judge_findings(found: Regions, scored: AnomalyMap, healthy: ReferenceGroup) -> tuple[Finding, ...]:
     """Give each finding of a case its score and p-value, and say which are significant.
 
     A finding's score is what a typical healthy scan would score with this finding alone in it, and at most the score
@@ -33,25 +31,22 @@ def judge_findings(
     Args:
         found: the findings, and their labels on the grid of `scored`.
         scored: the map that the case's score is taken from.
-        calibration: of the model.
-        person: site, age and sex of the case.
+        healthy: subjects of the case's group.
     """
-    scores = _scores_alone(found, scored, calibration, person)
-    decisions = [decide(score, calibration, person) for score in scores]
+    scores = _scores_alone(found, scored, healthy.calibration)
+    decisions = [decide_within(score, healthy) for score in scores]
     judged = tuple(
         replace(one, score=score, p_value=decision.p_value, significant=decision.abnormal)
         for one, score, decision in zip(found.findings, scores, decisions, strict=True)
     )
-    if calibration.control == "family-wise":
+    if healthy.calibration.control == "family-wise":
         return judged
-    return _with_false_discovery_control(judged, scored, calibration, person)
+    return _with_false_discovery_control(judged, scored, healthy)
 
 
-def _scores_alone(
-    found: Regions, scored: AnomalyMap, calibration: Calibration, person: Person
-) -> list[float]:
+def _scores_alone(found: Regions, scored: AnomalyMap, calibration: Calibration) -> list[float]:
     highest = scored.summary(calibration.summary)
-    typical = np.float32(np.median(calibration.scores[reference_group(calibration, person).rows]))
+    typical = np.float32(np.median(calibration.scores))
     elsewhere = np.where(np.isnan(scored.values), np.float32(np.nan), typical)
     scores = []
     for one in found.findings:
@@ -61,15 +56,15 @@ def _scores_alone(
 
 
 def _with_false_discovery_control(
-    judged: tuple[Finding, ...], scored: AnomalyMap, calibration: Calibration, person: Person
+    judged: tuple[Finding, ...], scored: AnomalyMap, healthy: ReferenceGroup
 ) -> tuple[Finding, ...]:
     """By excess against the findings of healthy subjects, and only where the case itself is abnormal."""
+    calibration = healthy.calibration
     if calibration.finding_scores is None or any(one.excess is None for one in judged):
         return tuple(replace(one, p_value=None, significant=None) for one in judged)
-    case = decide(scored.summary(calibration.summary), calibration, person)
-    healthy = calibration.finding_scores[reference_group(calibration, person).rows]
+    case = decide_within(scored.summary(calibration.summary), healthy)
     excesses = np.array([one.excess for one in judged], float)
-    p = np.maximum(benjamini_hochberg(nested_p_values(excesses, healthy)), case.p_value)
+    p = np.maximum(benjamini_hochberg(nested_p_values(excesses, calibration.finding_scores)), case.p_value)
     alpha = finding_level_alpha(calibration.rule)
     return tuple(
         replace(one, p_value=float(value), significant=case.abnormal and bool(value <= alpha + 1e-12))
@@ -97,10 +92,12 @@ def control_sentence(calibration: Calibration) -> str:
     )
 
 
-def judge_slices(
-    scored: AnomalyMap, calibration: Calibration, person: Person = NOBODY
-) -> tuple[SliceScore, ...]:
+def judge_slices(scored: AnomalyMap, calibration: Calibration) -> tuple[SliceScore, ...]:
     """Each axial slice of a map on the model grid with its p-value; none where the calibration has no slices.
+
+    Args:
+        scored: the map.
+        calibration: of the case's group.
 
     The guarantee: of the slices of new healthy subjects at most a share alpha has p <= alpha. It is not about
     the most striking slice of a case; that is what the case's own p-value with the summary "slice" tells.
@@ -109,5 +106,5 @@ def judge_slices(
         return ()
     means = scored.slice_means()
     known = np.flatnonzero(~np.isnan(means))
-    p = nested_p_values(means[known], calibration.slice_scores[reference_group(calibration, person).rows])
+    p = nested_p_values(means[known], calibration.slice_scores)
     return tuple(SliceScore(int(k), float(means[k]), float(value)) for k, value in zip(known, p, strict=True))

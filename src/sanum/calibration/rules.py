@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sanum.calibration.conformal import subjects_needed
-from sanum.calibration.groups import NOBODY, Person, reference_group
+from sanum.calibration.groups import NOBODY, Person, ReferenceGroup, reference_group
 from sanum.core.errors import CalibrationError
 from sanum.core.records import Calibration, Rule
 
@@ -52,11 +52,19 @@ def decide(score: float, calibration: Calibration, person: Person = NOBODY) -> D
         CalibrationError: the score is not finite, the rule asks more than the healthy scores support, or the
             case's group is too small and not to be merged.
     """
+    return decide_within(score, reference_group(calibration, person))
+
+
+def decide_within(score: float, healthy: ReferenceGroup) -> Decision:
+    """Decide on one case beside the healthy subjects of its group.
+
+    Raises:
+        CalibrationError: see `decide`.
+    """
     if not math.isfinite(score):
         raise CalibrationError(f"score {score} is not finite, so nothing can be decided")
-    healthy = reference_group(calibration, person)
-    scores = calibration.scores[healthy.rows]
-    limit = threshold(scores, calibration.rule)
+    scores = healthy.calibration.scores
+    limit = threshold(scores, healthy.calibration.rule)
     as_high = int(np.count_nonzero(scores >= score))
     p = p_value(score, scores)
     return Decision(score > limit, limit, p, healthy.name, healthy.warning, len(scores), as_high)

@@ -68,7 +68,7 @@ def run(
         out=target,
         allow_labels=allow_label or [],
     )
-    for modality in calibrated.single_calibrations if calibrated.detector.judges_each else [""]:
+    for modality in calibrated.single_calibrations if calibrated.takes_each else [""]:
         for line in _statements(calibrated.calibrated(modality)):
             print(f"{target}: {modality and modality + ': '}{line}")
     if made := calibrated.facts.get("calibrated_on_made"):

@@ -6,8 +6,8 @@ import hashlib
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,29 @@ if TYPE_CHECKING:
 
 State = dict[str, NDArray[Any]]
 
+Incomplete = Literal["refused", "filled", "alone", "each"]
+"""What becomes of a case that lacks some of a detector's modalities: it is refused; it is judged where the first is
+there, with empty channels for the others; a single modality is judged alone, in a weaker mode; or each modality is a
+whole case by itself, and `score` takes one at a time."""
+
+
+@dataclass(frozen=True, eq=False)
+class Opinion:
+    """All that a detector says of one case.
+
+    Attributes:
+        map: of `Detector.score`.
+        members: what each member of an ensemble says by itself.
+        reconstruction: the case as it would look in health, (C, I, J, K) float32 in [0, 1] on the model grid, for people
+            to compare; outside the mask nothing is meant. None in a detector that makes no such picture.
+        warnings: what looks wrong with the files themselves, in words.
+    """
+
+    map: AnomalyMap
+    members: tuple[MemberMap, ...] = ()
+    reconstruction: Channels | None = None
+    warnings: tuple[str, ...] = ()
+
 
 class Detector(ABC):
     """Learns healthy cases and says at each voxel how far a new one departs from them.
@@ -37,10 +60,6 @@ class Detector(ABC):
 
     name: ClassVar[str]
     Config: ClassVar[type[Any]]
-    takes_single_modalities: ClassVar[bool] = False
-    """Whether `score` also judges a case that has one of several modalities only, in a weaker mode."""
-    judges_each: ClassVar[bool] = False
-    """Whether it judges each modality by itself, so that any of them is a whole case: `score` takes one at a time."""
 
     def __init__(self, config: Any, modalities: tuple[str, ...]) -> None:
         self.config = config
@@ -66,27 +85,20 @@ class Detector(ABC):
             ScanError: a case with other modalities.
         """
 
-    def score_with_members(self, case: Prepared) -> tuple[AnomalyMap, tuple[MemberMap, ...]]:
-        """The map of `score`, and what each member says by itself where the detector has members.
+    def judge(self, case: Prepared, *, reconstruct: bool = True) -> Opinion:
+        """The map of `score` and what else there is to say. The case is not changed.
 
-        An ensemble overrides it, so that its members need not score twice; other detectors have none.
+        A detector that has members, restores health or checks its files overrides it, so that nothing is computed twice.
+
+        Args:
+            case: as for `score`.
+            reconstruct: give the reconstruction too, where the detector makes one.
 
         Raises:
             NotFittedError, ScanError: see `score`.
         """
-        return self.score(case), ()
-
-    def restored(self, case: Prepared) -> Channels | None:
-        """The case as it would look in health: (C, I, J, K) float32 in [0, 1] on the model grid, for people to compare.
-
-        None in a detector that makes no such picture. The case is not changed; outside the mask nothing is meant.
-
-        Raises:
-            NotFittedError: before `fit` or `load_state`.
-            ScanError: a case with other modalities.
-        """
-        del case
-        return None
+        del reconstruct
+        return Opinion(self.score(case))
 
     @abstractmethod
     def state(self) -> State:
@@ -138,19 +150,9 @@ class Detector(ABC):
         return self
 
     @property
-    def takes_missing(self) -> bool:
-        """Whether it was trained to judge cases that lack some of the modalities."""
-        return False
-
-    def completed(self, case: Prepared) -> Prepared:
-        """The case with empty channels for modalities it lacks, where the detector takes that; else unchanged."""
-        lacks_some = case.modalities != self.modalities and set(case.modalities) <= set(self.modalities)
-        if not (self.takes_missing and lacks_some and case.modalities):
-            return case
-        voxels = np.zeros((len(self.modalities), *case.grid.shape), dtype=np.float32)
-        for name, channel in zip(case.modalities, case.voxels, strict=True):
-            voxels[self.modalities.index(name)] = channel
-        return replace(case, voxels=voxels, modalities=self.modalities)
+    def incomplete(self) -> Incomplete:
+        """What becomes of a case that lacks some of the modalities."""
+        return "refused"
 
     def _check_case(self, case: Prepared) -> None:
         if case.modalities != self.modalities:

@@ -89,10 +89,7 @@ class ConvolutionalAutoencoder(SliceDetector[Autoencoder]):
     def _loss(self, net: nn.Module, images: Tensor) -> Tensor:
         return functional.mse_loss(net(images).float(), images)
 
-    def _anomaly(self, net: Autoencoder, images: Tensor) -> Tensor:
-        return (images - self._rebuilt(net, images)).square().mean(dim=1)
-
-    def _rebuilt(self, net: Autoencoder, images: Tensor) -> Tensor:
+    def _scored(self, net: Autoencoder, images: Tensor) -> tuple[Tensor, Tensor]:
         scorer: nn.Module = net if self.fast_net_ is None else self.fast_net_
         rebuilt: Tensor = scorer(images)
-        return rebuilt
+        return (images - rebuilt).square().mean(dim=1), rebuilt

@@ -15,7 +15,7 @@ from sanum.core.config import config_sha256, formerly
 from sanum.core.errors import ModelFileError
 from sanum.core.records import AnomalyMap, Prepared
 from sanum.core.units import Channels
-from sanum.detectors.base import Detector, State
+from sanum.detectors.base import Detector, Incomplete, Opinion, State
 from sanum.detectors.pair_classifier import ClassifierSettings, PairClassifier
 from sanum.detectors.pair_scores import (
     PairScores,
@@ -45,6 +45,12 @@ FINAL_RATE = 0.01
 
 PAIR = "pair"
 """Owner of the scores that belong to no modality alone."""
+
+MISPAIRED = "pair: mispaired"
+"""The part that says how surprising a pair is as a whole."""
+
+STRANGE_PAIR = 2.0
+"""Decades of surprise from which a pair is reported as one that may not belong together: one healthy voxel in 100."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +121,6 @@ class CrossModalDetector(Detector):
 
     name = "cross-modal"
     Config = Config
-    takes_single_modalities = True
 
     net_: CrossModal | None = None
     classifier_: PairClassifier | None = None
@@ -155,6 +160,11 @@ class CrossModalDetector(Detector):
 
     def score(self, case: Prepared) -> AnomalyMap:
         """Fused surprise at each voxel, slice by slice along K; `parts` hold the surprise of each score."""
+        return self.judge(case).map
+
+    def judge(self, case: Prepared, *, reconstruct: bool = True) -> Opinion:
+        """The map, and a warning where the modalities look as if they were of different heads or levels."""
+        del reconstruct
         if self.tables_ is None:
             raise self._not_fitted()
         self._check_case(case)
@@ -166,7 +176,13 @@ class CrossModalDetector(Detector):
             own = {part: values for part, values in parts.items() if part.startswith(f"{name}: ")}
             parts[f"{name}: fused"] = fused(own, weights)
         found = self._map(case, fused({name: parts[name] for name in weights}, weights))
-        return replace(found, parts={name: self._map(case, values).values for name, values in parts.items()})
+        found = replace(found, parts={name: self._map(case, values).values for name, values in parts.items()})
+        return Opinion(found, warnings=_pair_warnings(found))
+
+    @property
+    def incomplete(self) -> Incomplete:
+        """A modality whose others are missing is judged alone."""
+        return "alone"
 
     def state(self) -> State:
         """Weights of the network, latent statistics, and the healthy table of each score."""
@@ -264,6 +280,20 @@ class CrossModalDetector(Detector):
         if self.net_ is None:
             raise self._not_fitted()
         return self.net_
+
+
+def _pair_warnings(found: AnomalyMap) -> tuple[str, ...]:
+    """One sentence where the modalities look as if they were of different heads or levels."""
+    if MISPAIRED not in found.parts:
+        return ()
+    highest = float(np.nanmax(found.parts[MISPAIRED]))
+    if highest < STRANGE_PAIR:
+        return ()
+    return (
+        "The modalities may not belong together: another patient, another level, or a failed registration "
+        f"(surprise {highest:.1f} decades; healthy pairs stay below {STRANGE_PAIR:g}). Check the files before reading "
+        "the map.",
+    )
 
 
 def _alone(case: Prepared, mode: str) -> Prepared:

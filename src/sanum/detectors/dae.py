@@ -90,13 +90,9 @@ class Denoiser(SliceDetector[UNet]):
         found: Tensor = net(images + noise)
         return ((found.float() - noise) * brain).square().sum() / brain.sum().clamp_min(1)
 
-    def _anomaly(self, net: UNet, images: Tensor) -> Tensor:
-        found: Tensor = net(images)
-        return found.abs().mean(dim=1)
-
-    def _rebuilt(self, net: UNet, images: Tensor) -> Tensor:
-        found: Tensor = net(images)
-        return images - found
+    def _scored(self, net: UNet, images: Tensor) -> tuple[Tensor, Tensor]:
+        noise: Tensor = net(images)
+        return noise.abs().mean(dim=1), images - noise
 
     def _finished(self, values: Volume, case: Prepared) -> Volume:
         size = tuple(min(self.config.median, side) for side in case.grid.shape)

@@ -14,7 +14,7 @@ from sanum.core.config import later
 from sanum.core.errors import ConfigError, ModelFileError
 from sanum.core.records import MAP_QUANTILES, AnomalyMap, MemberMap, Prepared
 from sanum.core.units import Volume
-from sanum.detectors.base import Detector, State
+from sanum.detectors.base import Detector, Opinion, State
 from sanum.detectors.stored import from_nested, names_model, nested, obtain
 from sanum.training.data import split_subjects
 from sanum.training.run import Run
@@ -99,10 +99,11 @@ class Ensemble(Detector):
 
     def score(self, case: Prepared) -> AnomalyMap:
         """Evidence of the members together at each voxel."""
-        return self.score_with_members(case)[0]
+        return self.judge(case).map
 
-    def score_with_members(self, case: Prepared) -> tuple[AnomalyMap, tuple[MemberMap, ...]]:
+    def judge(self, case: Prepared, *, reconstruct: bool = True) -> Opinion:
         """Evidence of the members together, and the map of each by itself, named by what it was made of."""
+        del reconstruct
         levels = self._fitted()
         self._check_case(case)
         least = self.config.combine == "least"
@@ -113,7 +114,7 @@ class Ensemble(Detector):
             each = evidence(found.values, healthy)
             together = np.minimum(together, each) if least else together + each / len(self.members_)
             maps.append(MemberMap(Path(source).stem, found, float(healthy[FINDING_LEVEL])))
-        return self._map(case, together), tuple(maps)
+        return Opinion(self._map(case, together), tuple(maps))
 
     def state(self) -> State:
         """The members' states and healthy levels."""

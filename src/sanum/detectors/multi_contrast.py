@@ -18,8 +18,8 @@ from sanum.core.errors import ConfigError, ModelFileError, ScanError, TrainingEr
 from sanum.core.modalities import MRI_SEQUENCES
 from sanum.core.records import AnomalyMap, Prepared
 from sanum.core.shipped import find_model
-from sanum.core.units import Channels, Mask
-from sanum.detectors.base import Detector, State
+from sanum.core.units import Mask
+from sanum.detectors.base import Detector, Incomplete, Opinion, State
 from sanum.detectors.experts import Experts
 from sanum.detectors.lesion_training import train_on_lesions
 from sanum.detectors.sign import sign_weight
@@ -112,13 +112,10 @@ class MultiContrast(Detector):
 
     name = "multi-contrast"
     Config = Config
-    takes_single_modalities = True
-    judges_each = True
 
     net_: PlaneRestorer | None = None
     experts_: Experts | None = None
     history_: History | None = None
-    _last: tuple[Channels, Tensor, Tensor] | None = None
 
     def fit(self, cases: Sequence[Prepared], *, seed: int, run: Run | None = None) -> Self:
         """Train on heads: cases whose channels are `sanum.synthesis.tissues.HEAD_CHANNELS`.
@@ -170,9 +167,13 @@ class MultiContrast(Detector):
 
     def score(self, case: Prepared) -> AnomalyMap:
         """−ln(1 − chance of lesion) at each voxel, 0 and up, weighed by brightness on FLAIR, smoothed."""
+        return self.judge(case, reconstruct=False).map
+
+    def judge(self, case: Prepared, *, reconstruct: bool = True) -> Opinion:
+        """The map, and the volume as the network restores it, the mean over the planes."""
         self._check_case(case)
-        net = self._fitted()
-        log_odds, _ = self._mapped(net, case)
+        with torch.inference_mode():
+            log_odds, healthy = self._computed(self._fitted(), case)
         values = functional.softplus(log_odds).numpy()
         (name,) = case.modalities
         if name in self.config.bright:
@@ -181,13 +182,13 @@ class MultiContrast(Detector):
         values = smooth_within(values, case.mask, case.grid, smoothing)
         if self.experts_ is not None:
             values = self.experts_.weigh(values, case, self.config.expert_share)
-        return self._map(case, values)
+        restored = healthy.clamp(0.0, 1.0).numpy()[None] if reconstruct else None
+        return Opinion(self._map(case, values), reconstruction=restored)
 
-    def restored(self, case: Prepared) -> Channels | None:
-        """The volume as the network restores it, the mean over the planes."""
-        self._check_case(case)
-        _, healthy = self._mapped(self._fitted(), case)
-        return healthy.clamp(0.0, 1.0).numpy()[None]
+    @property
+    def incomplete(self) -> Incomplete:
+        """Each modality is a whole case."""
+        return "each"
 
     def _check_case(self, case: Prepared) -> None:
         if len(case.modalities) != 1 or case.modalities[0] not in self.modalities:
@@ -217,17 +218,8 @@ class MultiContrast(Detector):
         self.net_, self.history_ = net.eval(), None
         return self
 
-    def _mapped(self, net: PlaneRestorer, case: Prepared) -> tuple[Tensor, Tensor]:
-        """Log-odds of a lesion and the restored volume, each (I, J, K), the mean over the planes.
-
-        Those of the last case are kept, since a map and a restored volume are mostly wanted of the same.
-        """
-        if self._last is None or self._last[0] is not case.voxels:
-            with torch.inference_mode():
-                self._last = (case.voxels, *self._computed(net, case))
-        return self._last[1], self._last[2]
-
     def _computed(self, net: PlaneRestorer, case: Prepared) -> tuple[Tensor, Tensor]:
+        """Log-odds of a lesion and the restored volume, each (I, J, K), the mean over the planes."""
         margin = self.config.windows.margin
         inner = slice(margin, case.grid.shape[0] - margin)
         whole = torch.from_numpy(np.ascontiguousarray(case.voxels[0]))

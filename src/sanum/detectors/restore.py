@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -15,7 +15,7 @@ from sanum.core.config import formerly, later
 from sanum.core.errors import ModelFileError
 from sanum.core.records import AnomalyMap, Prepared
 from sanum.core.units import Channels, Volume
-from sanum.detectors.base import Detector, State
+from sanum.detectors.base import Detector, Incomplete, Opinion, State
 from sanum.detectors.healthy_place import learn_prior, over_prior, refuse_other_grids
 from sanum.detectors.lesion_training import train_on_lesions
 from sanum.detectors.sign import sign_weight
@@ -134,29 +134,26 @@ class Restore(Detector):
         )
         if settings.location_prior > 0.0:
             refuse_other_grids(cases, "a location prior needs the template preset, or set location_prior = 0")
-            self.prior_ = learn_prior(cases, self._smoothed_chance, settings.location_prior)
+            self.prior_ = learn_prior(
+                cases, lambda case: self._smoothed_chance(case)[0], settings.location_prior
+            )
         return self
 
     def score(self, case: Prepared) -> AnomalyMap:
         """Probability of lesion at each voxel, slice by slice along K, smoothed and weighed by the prior."""
+        return self.judge(case).map
+
+    def judge(self, case: Prepared, *, reconstruct: bool = True) -> Opinion:
+        """The map, and the healthy slices that the network gives beside the lesion."""
+        del reconstruct
         self._fitted()
-        case = self.completed(case)
+        if self.incomplete == "filled":
+            case = _filled(case, self.modalities)
         self._check_case(case)
-        values = self._smoothed_chance(case)
+        values, healthy = self._smoothed_chance(case)
         if self.prior_ is not None:
             values = over_prior(values, self.prior_, self.config.location_prior, case)
-        return self._map(case, values)
-
-    def restored(self, case: Prepared) -> Channels | None:
-        """The healthy slices that the network gives beside the lesion."""
-        net, case = self._fitted(), self.completed(case)
-        self._check_case(case)
-        found = np.zeros_like(case.voxels)
-        with torch.inference_mode():
-            for which in shown_slices(case, self.config.batch):
-                healthy = net(windows_of(case, which, self.config.context))[1].clamp(0.0, 1.0)
-                found[..., which] = healthy.permute(1, 2, 3, 0).numpy()
-        return found
+        return Opinion(self._map(case, values), reconstruction=healthy)
 
     def state(self) -> State:
         """Weights of the network, and the location prior where there is one."""
@@ -179,9 +176,9 @@ class Restore(Detector):
         return self
 
     @property
-    def takes_missing(self) -> bool:
-        """Whether it was trained to judge cases that lack a modality."""
-        return bool(self.config.channel_dropout > 0.0)
+    def incomplete(self) -> Incomplete:
+        """A case that lacks modalities is judged where training left channels out."""
+        return "filled" if self.config.channel_dropout > 0.0 else "refused"
 
     @property
     def context(self) -> int:
@@ -197,19 +194,23 @@ class Restore(Detector):
         """Feature maps of the U-Net on its way down; see `detectors.encoders.Encoder`."""
         return self._fitted().levels(windows)
 
-    def _smoothed_chance(self, case: Prepared) -> Volume:
+    def _smoothed_chance(self, case: Prepared) -> tuple[Volume, Channels]:
+        """Smoothed chance of lesion (I, J, K), and the healthy case (C, I, J, K)."""
         net, settings = self._fitted(), self.config
         values: Volume = np.zeros(case.grid.shape, dtype=np.float32)
+        restored: Channels = np.zeros_like(case.voxels)
         with torch.inference_mode():
             for which in shown_slices(case, settings.batch):
                 windows = windows_of(case, which, settings.context)
-                chance = net(windows)[0].sigmoid()
+                log_odds, healthy = net(windows)
+                chance = log_odds.sigmoid()
+                restored[..., which] = np.moveaxis(healthy.clamp(0.0, 1.0).numpy(), 0, 3)
                 if settings.flip:
                     chance = 0.5 * (chance + net(windows.flip(3))[0].sigmoid().flip(2))
                 values[..., which] = np.moveaxis(chance[:, 0].numpy(), 0, 2)
         if settings.sign != "any":
             values *= sign_weight(case, bright=settings.sign == "bright")
-        return smooth_within(values, case.mask, case.grid, settings.smoothing_mm)
+        return smooth_within(values, case.mask, case.grid, settings.smoothing_mm), restored
 
     def _new_net(self) -> Restorer:
         settings: Config = self.config
@@ -223,3 +224,13 @@ class Restore(Detector):
         if self.net_ is None:
             raise self._not_fitted()
         return self.net_
+
+
+def _filled(case: Prepared, modalities: tuple[str, ...]) -> Prepared:
+    """The case with an empty channel for each modality that it lacks; one of other modalities as it is."""
+    if not case.modalities or case.modalities == modalities or not set(case.modalities) <= set(modalities):
+        return case
+    voxels = np.zeros((len(modalities), *case.grid.shape), dtype=np.float32)
+    for name, channel in zip(case.modalities, case.voxels, strict=True):
+        voxels[modalities.index(name)] = channel
+    return replace(case, voxels=voxels, modalities=modalities)

@@ -16,7 +16,7 @@ from sanum.core.config import formerly
 from sanum.core.errors import ModelFileError, ScanError
 from sanum.core.records import AnomalyMap, Prepared
 from sanum.core.units import Channels, Volume
-from sanum.detectors.base import Detector, State
+from sanum.detectors.base import Detector, Opinion, State
 from sanum.detectors.healthy_place import learn_prior, over_prior, refuse_other_grids
 from sanum.detectors.lesion_training import train_on_lesions
 from sanum.detectors.slicewise import Teaching, require_at_least
@@ -115,7 +115,7 @@ class Restore3d(Detector):
             run=run,
         )
         self.prior_ = (
-            learn_prior(cases, self._surprise, settings.location_prior)
+            learn_prior(cases, lambda case: self._surprise(case)[0], settings.location_prior)
             if settings.location_prior > 0.0
             else None
         )
@@ -123,17 +123,17 @@ class Restore3d(Detector):
 
     def score(self, case: Prepared) -> AnomalyMap:
         """−ln(1 − chance of lesion) at each voxel, 0 and up, smoothed and weighed by the prior."""
-        values = self._surprise(case)
+        return self.judge(case, reconstruct=False).map
+
+    def judge(self, case: Prepared, *, reconstruct: bool = True) -> Opinion:
+        """The map, and the case with the change that the network would make to it."""
+        values, change = self._surprise(case)
         if self.prior_ is not None:
             values = over_prior(values, self.prior_, self.config.location_prior, case)
-        return self._map(case, values)
-
-    def restored(self, case: Prepared) -> Channels | None:
-        """The case with the change that the network would make to it."""
-        coarse = self._seen(case)
-        with torch.inference_mode():
-            change = self._fitted()(coarse)[1] - coarse
-        return (case.voxels + self._fine(change, case)).clip(0.0, 1.0).astype(np.float32)
+        healthy = None
+        if reconstruct:
+            healthy = (case.voxels + self._fine(change, case)).clip(0.0, 1.0).astype(np.float32)
+        return Opinion(self._map(case, values), reconstruction=healthy)
 
     def state(self) -> State:
         """Weights in half precision, the atlas, and the location prior where there is one."""
@@ -156,13 +156,17 @@ class Restore3d(Detector):
         self.prior_ = arrays["prior"].astype(np.float32) if wanted else None
         return self
 
-    def _surprise(self, case: Prepared) -> Volume:
+    def _surprise(self, case: Prepared) -> tuple[Volume, Tensor]:
+        """The smoothed score (I, J, K), and the change to health (1, C, K, I, J) as the network sees the case."""
         net, coarse = self._fitted(), self._seen(case)
         with torch.inference_mode():
-            surprise = functional.softplus(net(coarse)[0])
+            log_odds, healthy = net(coarse)
+            surprise = functional.softplus(log_odds)
             if self.config.flip:
                 surprise = 0.5 * (surprise + functional.softplus(net(coarse.flip(3))[0]).flip(3))
-        return smooth_within(self._fine(surprise, case)[0], case.mask, case.grid, self.config.smoothing_mm)
+            change = healthy - coarse
+        fine = self._fine(surprise, case)[0]
+        return smooth_within(fine, case.mask, case.grid, self.config.smoothing_mm), change
 
     def _seen(self, case: Prepared) -> Tensor:
         """The case as the network sees it, (1, C, K, I, J)."""

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from sanum.core.config import config_sha256
 from sanum.core.records import AnomalyMap, Prepared
-from sanum.core.units import Channels, Volume
-from sanum.detectors.base import Detector, State
+from sanum.core.units import Volume
+from sanum.detectors.base import Detector, Opinion, State
 from sanum.training.checkpoint import load_net_arrays, net_arrays
 from sanum.training.device import seeded
 from sanum.training.history import History
@@ -169,12 +169,8 @@ class SliceDetector(Detector, Generic[Net]):
         """What training minimises, a scalar; images (N, C, I, J)."""
 
     @abstractmethod
-    def _anomaly(self, net: Net, images: Tensor) -> Tensor:
-        """Score (N, I, J) of images (N, C, I, J); gradients are off."""
-
-    @abstractmethod
-    def _rebuilt(self, net: Net, images: Tensor) -> Tensor:
-        """What it makes of images (N, C, I, J), same shape; gradients are off."""
+    def _scored(self, net: Net, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Score (N, I, J) of images (N, C, I, J), and what it makes of them, (N, C, I, J); gradients are off."""
 
     def _finished(self, values: Volume, case: Prepared) -> Volume:
         """What is done to the scores (I, J, K) of a whole case; nothing, unless a subclass smooths them."""
@@ -198,24 +194,20 @@ class SliceDetector(Detector, Generic[Net]):
 
     def score(self, case: Prepared) -> AnomalyMap:
         """Score slice by slice along K."""
-        net = self._fitted()
-        self._check_case(case)
-        values = np.zeros(case.grid.shape, dtype=np.float32)
-        with torch.no_grad():
-            for which in shown_slices(case, self.config.batch):
-                values[..., which] = np.moveaxis(self._anomaly(net, slices_of(case, which)).numpy(), 0, 2)
-        return self._map(case, self._finished(values, case))
+        return self.judge(case).map
 
-    def restored(self, case: Prepared) -> Channels | None:
-        """What it makes of each slice."""
+    def judge(self, case: Prepared, *, reconstruct: bool = True) -> Opinion:
+        """The map, and what the network makes of each slice, which is computed anyway."""
+        del reconstruct
         net = self._fitted()
         self._check_case(case)
-        found = np.zeros_like(case.voxels)
+        values, healthy = np.zeros(case.grid.shape, dtype=np.float32), np.zeros_like(case.voxels)
         with torch.no_grad():
             for which in shown_slices(case, self.config.batch):
-                rebuilt = self._rebuilt(net, slices_of(case, which)).clamp(0.0, 1.0)
-                found[..., which] = np.moveaxis(rebuilt.numpy(), 0, 3)
-        return found
+                score, rebuilt = self._scored(net, slices_of(case, which))
+                values[..., which] = np.moveaxis(score.numpy(), 0, 2)
+                healthy[..., which] = np.moveaxis(rebuilt.clamp(0.0, 1.0).numpy(), 0, 3)
+        return Opinion(self._map(case, self._finished(values, case)), reconstruction=healthy)
 
     def state(self) -> State:
         """Weights of the network."""

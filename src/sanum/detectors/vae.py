@@ -90,12 +90,13 @@ class Variational(SliceDetector[VariationalAutoencoder]):
         weight: float = 2.0 * self.config.noise**2 / images[0].numel()
         return error + weight * divergence(mean, log_variance).mean()
 
-    def _anomaly(self, net: VariationalAutoencoder, images: Tensor) -> Tensor:
+    def _scored(self, net: VariationalAutoencoder, images: Tensor) -> tuple[Tensor, Tensor]:
+        rebuilt = self._rebuilt(net, images)
+        error = (images - rebuilt).abs()
         if self.config.score == "kl-gradient":
             with torch.enable_grad():
-                slope = _divergence_slope(net, images)
-            return (slope.abs() * (images - self._rebuilt(net, images)).abs()).mean(dim=1)
-        return (images - self._rebuilt(net, images)).abs().mean(dim=1)
+                error = _divergence_slope(net, images).abs() * error
+        return error.mean(dim=1), rebuilt
 
     def _rebuilt(self, net: VariationalAutoencoder, images: Tensor) -> Tensor:
         """Reconstruction, or restoration slice by slice, so that no other slice's rounding can change it."""

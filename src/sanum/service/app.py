@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from apiflask import APIFlask
 from apiflask.exceptions import HTTPError
@@ -22,7 +22,6 @@ from sanum.service.case_folder import CaseFolders
 from sanum.service.concurrency import ConcurrencyLimit
 from sanum.service.limits import Limits
 from sanum.service.metrics import Metrics
-from sanum.service.models import ServedModel
 from sanum.service.openapi import finish_spec
 from sanum.service.parts import Parts
 from sanum.service.problems import RequestError
@@ -38,6 +37,9 @@ from sanum.service.streaming import (
     streaming_request,
 )
 from sanum.service.throttle import Throttle
+
+if TYPE_CHECKING:
+    from sanum.model import Model
 
 FORM_FIELDS_AT_MOST = 16
 
@@ -69,7 +71,7 @@ class Deployment:
 
 
 def create_app(
-    models: Mapping[str, ServedModel], engine: Engine, deployment: Deployment, limits: Limits | None = None
+    models: Mapping[str, Model], engine: Engine, deployment: Deployment, limits: Limits | None = None
 ) -> APIFlask:
     """The service around some models.
 

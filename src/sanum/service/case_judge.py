@@ -15,9 +15,10 @@ from sanum.service import cases
 from sanum.service.case_folder import CaseFolders
 from sanum.service.cases import AS_CALLED, BRAIN, Case
 from sanum.service.faults import fault_of
-from sanum.service.models import FileModel, ServedModel
+from sanum.service.models import judge_files, load_served
 
 if TYPE_CHECKING:
+    from sanum.model import Model
     from sanum.workflow.detect import CaseDetection
 
 T = TypeVar("T")
@@ -43,9 +44,7 @@ class Judge:
         load: reads one.
     """
 
-    def __init__(
-        self, models: Mapping[str, Path], load: Callable[[Path], ServedModel] = FileModel.load
-    ) -> None:
+    def __init__(self, models: Mapping[str, Path], load: Callable[[Path], Model] = load_served) -> None:
         self._models = dict(models)
         self._load = functools.cache(load)
 
@@ -76,11 +75,12 @@ class Judge:
         """
         on_stage("loading the model")
         scans = {modality: path for modality, path in files.items() if modality != BRAIN}
-        found = self._model(model).detect(
+        found = judge_files(
+            self._model(model),
             scans,
             case=case,
             brain=files.get(BRAIN),
-            twin=True,
+            reconstruct=True,
             on_stage=on_stage,
             as_called=as_called,
         )
@@ -94,7 +94,7 @@ class Judge:
             shown.status, shown.reason, shown.score, shown.threshold, shown.p_value, shown.warnings
         )
 
-    def _model(self, name: str) -> ServedModel:
+    def _model(self, name: str) -> Model:
         if name not in self._models:
             raise ConfigError(
                 f"this worker does not serve model {name!r}; give it the same models as the server"

@@ -28,7 +28,7 @@ from sanum.service.case_judge import Judge
 from sanum.service.database import database_engine, default_url, open_database
 from sanum.service.limits import Limits
 from sanum.service.metrics import SHARED
-from sanum.service.models import FileModel, model_files
+from sanum.service.models import load_served, model_files
 from sanum.service.retention import Retention
 from sanum.service.supervisor import STOP_SECONDS, Supervisor
 from sanum.service.tokens import any_token
@@ -231,7 +231,7 @@ def load_app(config: ServeConfig, engine: Engine) -> APIFlask:
     """
     from sanum.service.app import Deployment, create_app
 
-    models = {name: FileModel.load(path) for name, path in _models(config).items()}
+    models = {name: load_served(path) for name, path in _models(config).items()}
     hosts = (*LOOPBACK, *config.hosts) if config.loopback or config.hosts else ()
     deployment = Deployment(Path(config.data), config.loopback, hosts)
     return create_app(models, engine, deployment, config.limits)
@@ -302,7 +302,7 @@ def _main(role: str, name: str, settings: str) -> None:
     end_with_parent()
     if role == "check":
         for path in _models(config).values():
-            FileModel.load(path)
+            load_served(path)
     elif role == "web":
         _web(config)
     else:

@@ -6,12 +6,11 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from sanum.core.config import did_you_mean
 from sanum.core.errors import CalibrationError, ConfigError, SanumError
 from sanum.core.header import read_header
-from sanum.core.records import MAP_QUANTILES
 from sanum.service.problems import RequestError
 
 if TYPE_CHECKING:
@@ -24,118 +23,60 @@ if TYPE_CHECKING:
 _log = logging.getLogger("sanum.service")
 
 
-def _quiet(stage: str) -> None:
-    del stage
+def load_served(path: Path) -> Model:
+    """Read a model file, get it ready, and let it run its exported form where one lies beside it.
+
+    Raises:
+        ModelFileError: the model can't be read, or the exported form is of another one.
+    """
+    from sanum.model import load
+    from sanum.workflow.export import exported_beside, use_exported
+
+    model = load(path)
+    _get_ready(model)
+    if exported_beside(path).exists():
+        use_exported(model, exported_beside(path))
+    return model
 
 
-class ServedModel(Protocol):
-    """A calibrated model, as the service asks it."""
-
-    @property
-    def card(self) -> Mapping[str, Any]:
-        """The model card as plain JSON."""
-
-    @property
-    def map_levels(self) -> Mapping[float, float]:
-        """Share of healthy voxels to the map value that only this share exceeds."""
-
-    def detect(
-        self,
-        files: Mapping[str, Path],
-        /,
-        *,
-        case: str,
-        brain: Path | None = None,
-        twin: bool = False,
-        on_stage: Callable[[str], None] = ...,
-        as_called: bool = False,
-    ) -> CaseDetection:
-        """Judge the files of one case, one a modality.
-
-        Args:
-            files: modality to file.
-            case: name of the case in its results.
-            brain: brain mask on the first modality's grid.
-            twin: restore the healthy twin too, where the detector can.
-            on_stage: told what comes next.
-            as_called: the sender vouches that the files show what they are called.
-
-        Raises:
-            ScanError: the files can't be judged by this model.
-        """
-
-
-class FileModel:
-    """A model file, loaded.
+def judge_files(
+    model: Model,
+    files: Mapping[str, Path],
+    *,
+    case: str,
+    brain: Path | None = None,
+    reconstruct: bool = False,
+    on_stage: Callable[[str], None] = lambda _: None,
+    as_called: bool = False,
+) -> CaseDetection:
+    """Judge the files of one case. What goes wrong with the scan in a way that nobody foresaw is a refusal: it would go
+    wrong again.
 
     Args:
         model: calibrated.
+        files: modality to file.
+        case: name of the case in its results.
+        brain: brain mask on the first modality's grid.
+        reconstruct: restore the healthy scan too, where the detector can.
+        on_stage: told what comes next.
+        as_called: the sender vouches that the files show what they are called.
     """
+    from sanum.cohort.table import Row
+    from sanum.workflow.detect import refused
+    from sanum.workflow.prepare import reason_of
 
-    def __init__(self, model: Model) -> None:
-        self._model = model
-
-    @classmethod
-    def load(cls, path: Path) -> FileModel:
-        """Read a model file, and let it run its exported form where one lies beside it.
-
-        Raises:
-            ModelFileError: the model can't be read, or the exported form is of another one.
-        """
-        from sanum.model import load
-        from sanum.workflow.export import exported_beside, use_exported
-
-        model = load(path)
-        _get_ready(model)
-        if exported_beside(path).exists():
-            use_exported(model, exported_beside(path))
-        return cls(model)
-
-    @property
-    def card(self) -> Mapping[str, Any]:
-        """The model card as plain JSON."""
-        return self._model.card
-
-    @property
-    def map_levels(self) -> Mapping[float, float]:
-        """Share of healthy voxels to the map value that only this share exceeds."""
-        values = self._model.calibrated().map_levels
-        return {
-            round(1.0 - quantile, 6): float(value)
-            for quantile, value in zip(MAP_QUANTILES, values, strict=True)
-        }
-
-    def detect(
-        self,
-        files: Mapping[str, Path],
-        /,
-        *,
-        case: str,
-        brain: Path | None = None,
-        twin: bool = False,
-        on_stage: Callable[[str], None] = _quiet,
-        as_called: bool = False,
-    ) -> CaseDetection:
-        """Judge the files of one case, one a modality. What goes wrong with the scan in a way that nobody foresaw
-        is a refusal: it would go wrong again."""
-        from sanum.cohort.table import Row
-        from sanum.workflow.detect import detect, refused
-        from sanum.workflow.prepare import reason_of
-
-        row = Row(case=case, subject=case, scans=dict(files), brain=brain, as_called=as_called)
-        stage, started = _Stage(on_stage), time.perf_counter()
-        try:
-            return detect(self._model, row, on_stage=stage, reconstruct=twin)
-        except (SanumError, OSError, MemoryError):
+    row = Row(case=case, subject=case, scans=dict(files), brain=brain, as_called=as_called)
+    stage, started = _Stage(on_stage), time.perf_counter()
+    try:
+        return model.judge(row, on_stage=stage, reconstruct=reconstruct)
+    except (SanumError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        if stage.failed or "allocate memory" in str(error):  # torch says so by a RuntimeError
             raise
-        except Exception as error:
-            if stage.failed or "allocate memory" in str(error):  # torch says so by a RuntimeError
-                raise
-            reason = reason_of(error)
-            _log.error(
-                "%s: %s", case, reason.replace(f" ({error})", "")
-            )  # its words may hold what a file says
-            return refused(self._model, row, None, reason, started)
+        reason = reason_of(error)
+        _log.error("%s: %s", case, reason.replace(f" ({error})", ""))  # its words may hold what a file says
+        return refused(model, row, None, reason, started)
 
 
 class _Stage:
@@ -184,7 +125,7 @@ def model_files(paths: Sequence[Path]) -> dict[str, Path]:
     return files
 
 
-def choose(models: Mapping[str, ServedModel], name: str | None) -> tuple[str, ServedModel]:
+def choose(models: Mapping[str, Model], name: str | None) -> tuple[str, Model]:
     """The model a client means.
 
     Raises:
@@ -201,11 +142,11 @@ def choose(models: Mapping[str, ServedModel], name: str | None) -> tuple[str, Se
     return name, models[name]
 
 
-def modalities(model: ServedModel) -> list[str]:
+def modalities(model: Model) -> list[str]:
     """What the model needs of each case."""
     return list(model.card["modalities"])
 
 
-def takes_any(model: ServedModel) -> bool:
+def takes_any(model: Model) -> bool:
     """Whether any one of its modalities makes a case."""
     return bool(model.card.get("any_of"))

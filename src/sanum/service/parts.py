@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sqlalchemy.engine import Engine
 
@@ -14,7 +15,9 @@ from sanum.service.concurrency import ConcurrencyLimit
 from sanum.service.jobs import JobQueue
 from sanum.service.limits import Limits
 from sanum.service.metrics import Metrics
-from sanum.service.models import ServedModel
+
+if TYPE_CHECKING:
+    from sanum.model import Model
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Parts:
     engine: Engine
     folders: CaseFolders
     queue: JobQueue
-    models: Mapping[str, ServedModel]
+    models: Mapping[str, Model]
     limits: Limits
     access: AccessControl
     audit: AuditLog

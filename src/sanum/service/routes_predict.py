@@ -15,12 +15,13 @@ from sanum.report.case import Picture, case_pictures
 from sanum.report.picture_overlay import picture_overlay
 from sanum.service import wire
 from sanum.service.intake import Intake, take_in, take_in_one
-from sanum.service.models import ServedModel, choose, modalities
+from sanum.service.models import choose, judge_files, modalities
 from sanum.service.parts import Parts
 from sanum.service.problems import RequestError
 from sanum.service.streaming import StreamingRequest, streaming_request
 
 if TYPE_CHECKING:
+    from sanum.model import Model
     from sanum.workflow.detect import CaseDetection
 
 
@@ -102,7 +103,7 @@ def _pictures(arrived: StreamingRequest) -> list[FileStorage]:
 
 def _answer(
     arrived: StreamingRequest,
-    model: ServedModel,
+    model: Model,
     modality: str,
     file: FileStorage,
     form: wire.BatchForm,
@@ -115,9 +116,9 @@ def _answer(
         return {"prediction": None, "problem": problem.to_dict()}
 
 
-def _judged(model: ServedModel, taken: Intake, heatmap: str, as_called: bool = False) -> dict[str, Any]:
+def _judged(model: Model, taken: Intake, heatmap: str, as_called: bool = False) -> dict[str, Any]:
     try:
-        found = model.detect(taken.paths(), case="upload", brain=taken.brain, as_called=as_called)
+        found = judge_files(model, taken.paths(), case="upload", brain=taken.brain, as_called=as_called)
     except ScanError as error:
         raise _refused(str(error), taken.folder) from error
     if found.status == "refused":

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from apiflask import APIFlask
@@ -17,11 +18,14 @@ from sanum.report.page import style
 from sanum.service import metrics, wire
 from sanum.service.access import PAGE_POLICY
 from sanum.service.database import workers
-from sanum.service.models import ServedModel, choose, modalities
+from sanum.service.models import choose, modalities
 from sanum.service.openapi import file_answer
 from sanum.service.parts import Parts
 from sanum.service.problems import RequestError
 from sanum.service.tokens import SEE
+
+if TYPE_CHECKING:
+    from sanum.model import Model
 
 LEAST_FREE_MB = 500.0
 """With less space left on the data folder's disk the service asks not to be sent anything."""
@@ -104,7 +108,7 @@ def _checks(parts: Parts) -> dict[str, str]:
     }
 
 
-def _model_out(name: str, model: ServedModel) -> wire.ModelOut:
+def _model_out(name: str, model: Model) -> wire.ModelOut:
     levels = [wire.MapLevel(share=share, value=value) for share, value in model.map_levels.items()]
     return wire.ModelOut(name=name, modalities=modalities(model), card=_plain(model.card), map_levels=levels)
 

@@ -16,7 +16,7 @@ from sanum.core.files import write_text
 from sanum.dicom.write import MapKind, require_extra
 from sanum.model import Model, load
 from sanum.workflow.cohort_report import write_cohort_report
-from sanum.workflow.detect import detect, refused, usable_modalities
+from sanum.workflow.detect import detect, refused
 from sanum.workflow.detection import CaseDetection
 from sanum.workflow.dicom_results import add_dicom
 from sanum.workflow.executor import map_cases
@@ -148,7 +148,7 @@ def _saved(job: _Job, found: CaseDetection) -> dict[str, Any]:
 
 def _dicom(job: _Job, kind: MapKind) -> str:
     """How many DICOM files were written, or why none; the decision stands either way."""
-    taken = usable_modalities(cached_model(job.model_path, job.model_sha256), job.row)
+    taken = cached_model(job.model_path, job.model_sha256).usable(job.row.scans)
     modality = next((name for name in taken if name in job.row.scans), next(iter(job.row.scans)))
     try:
         return f"{len(add_dicom(job.folder, job.row.scans[modality], modality, kind))} files"

@@ -11,18 +11,12 @@ from numpy.typing import NDArray
 from sanum.core.findings import Finding
 from sanum.core.grid import Grid
 from sanum.core.records import AnomalyMap, Prepared, Scan, Side
-from sanum.model import Model
 from sanum.prepare.steps.resample import resample
 from sanum.prepare.way_back import to_native
+from sanum.workflow.detection import CaseDetection
 
 FUSED = ": fused"
 """Ends the name of the part that fuses one modality's scores."""
-
-MISPAIRED = "pair: mispaired"
-"""The part that says how surprising a pair is as a whole."""
-
-STRANGE_PAIR = 2.0
-"""Decades of surprise from which a pair is reported as one that may not belong together: one healthy voxel in 100."""
 
 NEAR = 1
 """Voxels around a finding's peak that are asked for the score that saw it."""
@@ -36,33 +30,12 @@ def with_modalities(case: Prepared, modalities: tuple[str, ...]) -> Prepared:
     return replace(case, voxels=np.asarray(case.voxels)[channels], modalities=modalities)
 
 
-def single_modality(model: Model, present: tuple[str, ...]) -> str:
-    """The single modality of a case that lacks the others, where the detector judges such; else empty."""
-    several = len(model.preparation.modalities) > 1
-    return present[0] if several and len(present) == 1 and model.detector.takes_single_modalities else ""
-
-
-def single_modality_warning(model: Model, present: tuple[str, ...]) -> str:
-    """One sentence on the weaker mode of such a case; empty for others."""
-    only = single_modality(model, present)
-    if not only:
-        return ""
-    missing = ", ".join(name for name in model.preparation.modalities if name != only)
-    return (
-        f"{missing} is missing, so {only} was judged alone, against healthy {only} alone: a weaker mode, which can't "
-        "see what only a comparison shows."
-    )
-
-
-def made_warning(model: Model) -> str:
-    """One sentence where the healthy scans that a model compares with were made, not scanned; else empty."""
-    (only, *others) = model.preparation.modalities
-    if others or only not in model.facts.get("calibrated_on_made", ()):
-        return ""
-    return (
-        f"The healthy {only} scans behind this p-value were made, not scanned, so no false-alarm rate is guaranteed for "
-        f"{only}. Calibrate on 20 to 50 healthy {only} scans of your own: `sanum calibrate … --site NAME`."
-    )
+def beside_each_other(
+    found: CaseDetection, scans: Mapping[str, Scan], prepared: Prepared, scored: AnomalyMap
+) -> CaseDetection:
+    """The detection of a case of several modalities with each one's scan and map, and findings that name theirs."""
+    findings = named(found.findings, scored, prepared)
+    return replace(found, findings=findings, sides=sides(scans, prepared, scored))
 
 
 def sides(scans: Mapping[str, Scan], prepared: Prepared, scored: AnomalyMap) -> tuple[Side, ...]:
@@ -106,20 +79,6 @@ def named(findings: Sequence[Finding], scored: AnomalyMap, prepared: Prepared) -
     if not any(name.endswith(FUSED) for name in scored.parts):
         return tuple(findings)
     return tuple(_named(finding, scored, prepared) for finding in findings)
-
-
-def pair_warnings(scored: AnomalyMap) -> tuple[str, ...]:
-    """One sentence where the modalities look as if they were of different heads or levels."""
-    if MISPAIRED not in scored.parts:
-        return ()
-    highest = float(np.nanmax(scored.parts[MISPAIRED]))
-    if highest < STRANGE_PAIR:
-        return ()
-    return (
-        "The modalities may not belong together: another patient, another level, or a failed registration "
-        f"(surprise {highest:.1f} decades; healthy pairs stay below {STRANGE_PAIR:g}). Check the files before reading "
-        "the map.",
-    )
 
 
 def _named(finding: Finding, scored: AnomalyMap, prepared: Prepared) -> Finding:

@@ -2,14 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from sanum.calibration.judge import finding_level_alpha
 from sanum.cohort.table import Row
-from sanum.core.errors import ScanError
-from sanum.core.records import Finding
+from sanum.core.errors import CalibrationError, ScanError
+from sanum.core.records import Finding, Scan
 from sanum.formats import inspect_scan
-from sanum.workflow.detect import CaseDetection
+from sanum.model import Model
+from sanum.workflow.detection import CaseDetection
+
+DetectOne = Callable[[Model, Row], CaseDetection]
+Refuse = Callable[[Model, Row, Scan | None, str, float], CaseDetection]
+
+
+def detect_each(model: Model, row: Row, detect_one: DetectOne, refused: Refuse) -> CaseDetection:
+    """Judge each modality that the case has by itself, and fuse where there are several.
+
+    Args:
+        model: calibrated, judges each of its modalities.
+        row: names the files.
+        detect_one: judges a case of one modality by a model of one.
+        refused: makes the detection of a case that can't be judged.
+    """
+    started = time.perf_counter()
+    found: dict[str, CaseDetection] = {}
+    for name in modalities_at_hand(row, model.takes):
+        only = replace(row, scans={name: row.scans[name]})
+        begun = time.perf_counter()
+        try:
+            narrow = model.suited_to(replace(model.preparation, modalities=(name,)))
+        except CalibrationError as error:
+            found[name] = refused(model, row, None, str(error), begun)
+        else:
+            found[name] = detect_one(narrow, only)
+    if not found:
+        has = f"{', '.join(row.scans)} only" if row.scans else "no scan"
+        reason = f"{row.case}: model {model.name} judges any of {', '.join(model.takes)}; the case has {has}"
+        return refused(model, row, None, reason, started)
+    if len(found) == 1:
+        return next(iter(found.values()))
+    return fuse(found, finding_level_alpha(model.calibrated().rule))
 
 
 def modalities_at_hand(row: Row, wanted: Sequence[str]) -> tuple[str, ...]:

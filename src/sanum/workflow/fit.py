@@ -290,11 +290,11 @@ def calibrate(
             guarantees=guarantees or kept,
         )
 
-    if model.detector.judges_each:
+    if model.takes_each:
         (only,) = store.preparation.modalities
         by_modality, calibration = {**model.single_calibrations, only: over(only)}, None
     else:
-        single = model.detector.modalities if model.detector.takes_single_modalities else ()
+        single = model.detector.modalities if model.detector.incomplete == "alone" else ()
         by_modality = {name: over(name) for name in single if len(single) > 1}
         calibration = over("")
     facts = {
@@ -311,7 +311,7 @@ def calibrate(
 def _require_preparation(model: Model, store: Store) -> None:
     """A detector that judges each modality by itself is calibrated on stores of one modality."""
     wanted = model.preparation
-    if model.detector.judges_each:
+    if model.takes_each:
         names = store.preparation.modalities
         if len(names) != 1 or names[0] not in wanted.modalities:
             raise CalibrationError(

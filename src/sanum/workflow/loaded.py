@@ -1,4 +1,4 @@
-"""The Python face of a model file: load it once, ask it often."""
+"""Load a model by file or name, and judge scans in the forms that people hold them in."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from typing import Any
 
 from sanum.cohort.table import Row
 from sanum.core.files import file_sha256
-from sanum.core.records import Rule
 from sanum.core.shipped import DEFAULT_MODEL, find_model
 from sanum.model import Model, save
 from sanum.model import load as load_model
-from sanum.workflow.detect import detect as detect_row
 from sanum.workflow.detect_many import detect_or_refuse, given_up
 from sanum.workflow.detection import CaseDetection
 from sanum.workflow.executor import map_cases
@@ -25,112 +23,39 @@ from sanum.workflow.progress import progress
 PathLike = Path | str
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class LoadedModel:
-    """A model that judges scans.
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What someone wants judged; see `Model.detect`."""
 
-    >>> import sanum
-    >>> model = sanum.load("sanum-t1-restore")
-    >>> model
-    <sanum-t1-restore: restore for T1w, calibrated on 19 healthy subjects, rule conformal 0.05>
-    >>> model.card["modalities"]
-    ['T1w']
-    """
-
-    model: Model
-
-    def __repr__(self) -> str:
-        takes = ", ".join(self.model.preparation.modalities)
-        singles = self.model.single_calibrations
-        kept = self.model.calibration or next(iter(singles.values()), None)
-        if kept is None:
-            return f"<{self.model.name}: {self.model.detector.name} for {takes}, not calibrated>"
-        return (
-            f"<{self.model.name}: {self.model.detector.name} for {takes}, calibrated on {len(kept.scores)} healthy "
-            f"subjects, rule {kept.rule.name} {kept.rule.level:g}>"
-        )
-
-    @property
-    def card(self) -> dict[str, Any]:
-        """The model card as plain JSON."""
-        return self.model.card
-
-    def detect(
-        self,
-        scan: Any,
-        *,
-        affine: Any = None,
-        modality: str | None = None,
-        brain: Any = None,
-        case: str = "",
-        as_called: bool = False,
-        workers: int = 1,
-        device: str | None = None,
-    ) -> Any:
-        """Judge one scan, or many.
-
-        Args:
-            scan: a path; a nibabel image; an array (I, J, K) with `affine`, or the pair `(array, affine)`; an array
-                (rows, columns), a picture; a mapping from modality to one of these, for a case of several; or a list of
-                any of them. A path may also be a folder (BIDS, DICOM, or plain) or a cohort table of several cases.
-            affine: (4, 4), voxel index of an array to world RAS+ mm.
-            modality: what a single scan shows, where its name does not tell.
-            brain: brain mask of one case on its first scan's grid, a path, image or array; not needed when the scan is
-                brain-extracted, or a whole head.
-            case: name of one case.
-            as_called: you vouch that the scans show what they are called, whatever they look like.
-            workers: processes that judge a list, a folder or a table. A script that asks for several needs
-                `if __name__ == "__main__":`.
-            device: where networks run from now on: "cpu", "auto" (CUDA where there is one), "cuda", "cuda:1", …; where
-                they are by default, at first on the CPU. Scores differ by rounding.
-
-        Returns:
-            One `CaseDetection` for one case; a list of them for a list, a folder of several cases or a table, in their
-            order. The status of a scan that can't be judged is "refused", with the reason.
-
-        Raises:
-            TypeError: what was given is no scan.
-            ScanError: a file does not exist.
-            CalibrationError: the model is not calibrated.
-            ConfigError: the device is not there.
-
-        >>> detection = sanum.load(model_file).detect(scan)
-        >>> detection.status, detection.abnormal, len(detection.findings) > 0
-        ('abnormal', True, True)
-        """
-        self.model.calibrated()
-        if device is not None:
-            self.model.detector.to(device)
-        with tempfile.TemporaryDirectory(prefix="sanum-") as scratch:
-            given = Handover(Path(scratch), self.model.takes, modality)
-            rows, single = given.rows(scan, affine=affine, case=case)
-            if brain is not None and len(rows) > 1:
-                raise TypeError(
-                    "a brain mask belongs to one case; name the masks of several in a cohort table"
-                )
-            if brain is not None:
-                rows = [replace(rows[0], brain=given.file(brain, affine, "brain"))]
-            if as_called:
-                rows = [replace(row, as_called=True) for row in rows]
-            if single:
-                return given.told(detect_row(self.model, rows[0]))
-            run = _Run(self.model, workers, Path(scratch), device)
-            return [given.told(found) for found in _detect_all(run, rows)]
-
-    def with_rule(self, rule: Rule) -> LoadedModel:
-        """The same model deciding by another rule or level.
-
-        >>> sanum.load(model_file).with_rule(sanum.Rule("quantile", 0.9)).model.calibration.rule
-        Rule(name='quantile', level=0.9)
-        """
-        return LoadedModel(self.model.with_rule(rule))
-
-    def save(self, path: PathLike) -> None:
-        """Write the model file."""
-        save(self.model, Path(path))
+    scan: Any
+    affine: Any = None
+    modality: str | None = None
+    brain: Any = None
+    case: str = ""
+    as_called: bool = False
 
 
-def load(path: PathLike = DEFAULT_MODEL) -> LoadedModel:
+def detect_given(model: Model, asked: Asked, *, workers: int = 1, device: str | None = None) -> Any:
+    """One detection or a list; see `Model.detect`."""
+    model.calibrated()
+    if device is not None:
+        model.detector.to(device)
+    with tempfile.TemporaryDirectory(prefix="sanum-") as scratch:
+        given = Handover(Path(scratch), model.takes, asked.modality)
+        rows, single = given.rows(asked.scan, affine=asked.affine, case=asked.case)
+        if asked.brain is not None and len(rows) > 1:
+            raise TypeError("a brain mask belongs to one case; name the masks of several in a cohort table")
+        if asked.brain is not None:
+            rows = [replace(rows[0], brain=given.file(asked.brain, asked.affine, "brain"))]
+        if asked.as_called:
+            rows = [replace(row, as_called=True) for row in rows]
+        if single:
+            return given.told(model.judge(rows[0]))
+        run = _Run(model, workers, Path(scratch), device)
+        return [given.told(found) for found in _detect_all(run, rows)]
+
+
+def load(path: PathLike = DEFAULT_MODEL) -> Model:
     """Load a model file, or a model that comes with sanum by its name.
 
     Raises:
@@ -139,30 +64,30 @@ def load(path: PathLike = DEFAULT_MODEL) -> LoadedModel:
     >>> sanum.load(model_file)
     <brightness: intensity for T1w, calibrated on 4 healthy subjects, rule mean+3std 3>
     """
-    return LoadedModel(load_model(find_model(Path(path))))
+    return load_model(find_model(Path(path)))
 
 
-def detect(scan: Any, model: PathLike | LoadedModel = DEFAULT_MODEL, **how: Any) -> Any:
+def detect(scan: Any, model: PathLike | Model = DEFAULT_MODEL, **how: Any) -> Any:
     """Judge one scan or many, by the model that comes with sanum or by another.
 
     Args:
-        scan: see `LoadedModel.detect`.
+        scan: see `Model.detect`.
         model: a loaded model, a model file, or the name of a model that comes with sanum.
-        how: further arguments of `LoadedModel.detect`.
+        how: further arguments of `Model.detect`.
 
     Returns:
-        One detection, or a list; see `LoadedModel.detect`.
+        One detection, or a list; see `Model.detect`.
 
     Raises:
         ModelFileError: no such model.
-        TypeError, ScanError, CalibrationError: see `LoadedModel.detect`.
+        TypeError, ScanError, CalibrationError: see `Model.detect`.
 
     >>> sanum.detect(scan, model_file).status
     'abnormal'
     >>> [one.status for one in sanum.detect([scan, healthy_scan], model_file)]
     ['abnormal', 'normal']
     """
-    loaded = model if isinstance(model, LoadedModel) else load(model)
+    loaded = model if isinstance(model, Model) else load(model)
     return loaded.detect(scan, **how)
 
 

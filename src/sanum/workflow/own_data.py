@@ -26,7 +26,7 @@ from sanum.training.run import Run
 from sanum.workflow import evaluate as evaluation
 from sanum.workflow import fit as fitting
 from sanum.workflow.inputs import gather
-from sanum.workflow.loaded import LoadedModel, PathLike, load
+from sanum.workflow.loaded import PathLike, load
 from sanum.workflow.prepare import prepare_cohort
 from sanum.workflow.progress import progress
 
@@ -47,7 +47,7 @@ def train(
     seed: int = 0,
     device: str = "auto",
     workers: int = 1,
-) -> LoadedModel:
+) -> Model:
     """Learn from healthy scans, and calibrate on those that were held out.
 
     Args:
@@ -84,7 +84,7 @@ def train(
 
 
 def calibrate(
-    model: LoadedModel | PathLike,
+    model: Model | PathLike,
     healthy: Data,
     *,
     rule: str = "conformal",
@@ -94,7 +94,7 @@ def calibrate(
     folder: PathLike | None = None,
     out: PathLike | None = None,
     workers: int = 1,
-) -> LoadedModel:
+) -> Model:
     """Let a model decide by held-out healthy scans, such as 20 to 50 of one's own scanner. Nothing is trained.
 
     Args:
@@ -121,7 +121,7 @@ def calibrate(
     >>> sanum.calibrate(model_file, prepared, level=0.2)
     <brightness: intensity for T1w, calibrated on 4 healthy subjects, rule conformal 0.2>
     """
-    fitted = _loaded(model).model
+    fitted = _loaded(model)
     decision = fitting.make_rule(rule, level)
     shares: dict[Split, float] = {"calibration": 1.0}
     with _store(healthy, modality, fitted, folder, "healthy", workers, shares) as store:
@@ -130,7 +130,7 @@ def calibrate(
 
 
 def evaluate(
-    model: LoadedModel | PathLike,
+    model: Model | PathLike,
     data: Data,
     *,
     modality: str | None = None,
@@ -163,23 +163,23 @@ def evaluate(
     loaded = _loaded(model)
     how = evaluation.EvaluateOptions(draws, seed, workers=workers)
     with (
-        _store(data, modality, loaded.model, folder, None, workers, {"test": 1.0}) as store,
+        _store(data, modality, loaded, folder, None, workers, {"test": 1.0}) as store,
         tempfile.TemporaryDirectory(prefix="sanum-") as scratch,
     ):
-        path = Path(scratch) / f"{loaded.model.name}.safetensors"
-        save(loaded.model, path)
+        path = Path(scratch) / f"{loaded.name}.safetensors"
+        save(loaded, path)
         return evaluation.evaluate(path, store.folder, None if out is None else Path(out), options=how)
 
 
-def _loaded(model: LoadedModel | PathLike) -> LoadedModel:
-    return model if isinstance(model, LoadedModel) else load(model)
+def _loaded(model: Model | PathLike) -> Model:
+    return model if isinstance(model, Model) else load(model)
 
 
-def _kept(model: Model, out: PathLike | None) -> LoadedModel:
+def _kept(model: Model, out: PathLike | None) -> Model:
     if out is None:
-        return LoadedModel(model)
+        return model
     save(model, Path(out))
-    return LoadedModel(load_model(Path(out)))
+    return load_model(Path(out))
 
 
 @contextlib.contextmanager

@@ -62,7 +62,7 @@ class PairScorer:
         scores = {self.name: found.summary(self._summary)}
         for name, values in found.parts.items():
             scores[f"{self.name} / {name}"] = replace(found, values=values, parts={}).summary(PART_SUMMARY)
-        if len(seen.modalities) > 1 and self.model.detector.takes_single_modalities:
+        if len(seen.modalities) > 1 and self.model.detector.incomplete == "alone":
             for name in seen.modalities:
                 only = self.model.detector.score(with_modalities(seen, (name,)))
                 scores[f"{self.name} / {name} alone"] = only.summary(self._summary)
