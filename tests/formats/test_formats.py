@@ -47,6 +47,13 @@ def test_scan_carries_the_path_as_given_and_the_hash_of_its_bytes(tmp_path, ramp
     assert scan.modality == "T1w"
 
 
+def test_a_path_may_be_text(tmp_path, ramp):
+    path = tmp_path / "scan_T1w.nii.gz"
+    write_volume(path, ramp, GRID)
+    assert np.array_equal(read_scan(str(path)).voxels, ramp)
+    assert inspect_scan(str(path))["shape"] == [5, 6, 7]
+
+
 def test_modality_is_taken_from_the_argument_where_the_name_tells_none(tmp_path, ramp):
     write_volume(tmp_path / "a.nii", ramp, GRID)
     assert read_scan(tmp_path / "a.nii").modality is None

@@ -74,7 +74,7 @@ READERS = (
 """Every format that is read; the file name's suffix chooses one, and a folder is DICOM."""
 
 
-def read_scan(path: Path, modality: str | None = None, *, series: str | None = None) -> Scan:
+def read_scan(path: Path | str, modality: str | None = None, *, series: str | None = None) -> Scan:
     """Read one scan in its own grid, with its own axis order and units of intensity.
 
     Args:
@@ -89,6 +89,7 @@ def read_scan(path: Path, modality: str | None = None, *, series: str | None = N
         GeometryError: an affine that is no geometry.
         ConfigError: a modality that sanum does not know.
     """
+    path = Path(path)
     place = with_part(path, series)
     known = _modality(path, modality)
     voxels, header = _read(place, known)
@@ -158,7 +159,7 @@ def read_map(path: Path) -> tuple[Volume, Grid]:
     return values, header.grid
 
 
-def inspect_scan(path: Path) -> dict[str, Any]:
+def inspect_scan(path: Path | str) -> dict[str, Any]:
     """Header facts of a scan as plain JSON values, without reading voxels; `spacing_mm` is null for images.
 
     Of DICOM, `series` lists all series with what each is taken for or why not; where nothing decides which one is
@@ -168,6 +169,7 @@ def inspect_scan(path: Path) -> dict[str, Any]:
         ScanError: missing, damaged or foreign file.
         GeometryError: an affine that is no geometry.
     """
+    path = Path(path)
     reader, file, selection = _asked(path, modality_of(path))
     told = {
         "path": str(path),
