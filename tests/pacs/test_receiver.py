@@ -84,6 +84,18 @@ def test_the_same_instance_twice_counts_once(listen):
     assert len(here.files()) == 3
 
 
+def test_an_instance_that_was_pulled_before_it_is_sent_is_the_same(listen):
+    """Whoever hands a file on puts its own name into the file meta information."""
+    here = listen()
+    one = small_series(count=1)[0]
+    pulled = here.studies.incoming / "pulled.dcm"
+    one.file_meta.ImplementationVersionName = "ANOTHER_PACS_99"
+    one.save_as(pulled, enforce_file_format=True)
+    assert here.studies.keep(pulled, one)
+    assert send(here.port, [one]) == [0x0000]
+    assert len(here.files()) == 1
+
+
 def test_an_instance_uid_with_other_pixels_is_refused_and_the_first_one_stays(listen):
     here = listen()
     first = small_series(count=1)[0]

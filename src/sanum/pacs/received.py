@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from pydicom import dcmread
+from pydicom.filereader import read_file_meta_info
 
 from sanum.core.errors import ScanError
-from sanum.core.files import file_sha256
 from sanum.dicom.deidentify import Deidentifier
 from sanum.pacs.config import Listener
 from sanum.service.cases import study_key
@@ -32,6 +32,9 @@ class StoreError(Exception):
         super().__init__(told)
         self.status = status
 
+
+META_START = 128 + 4 + 12
+"""Bytes of a DICOM file before what its file meta group length counts: preamble, prefix and that length."""
 
 OUT_OF_RESOURCES = 0xA700
 MISMATCH = 0xA900
@@ -170,9 +173,20 @@ def _same(target: Path, file: Path) -> bool:
     Raises:
         StoreError: it is another one.
     """
-    if file_sha256(target) != file_sha256(file):
+    if _content_sha256(target) != _content_sha256(file):
         raise StoreError(DUPLICATE, "another object of this SOP instance UID is here")
     return False
+
+
+def _content_sha256(path: Path) -> str:
+    """Of a file without its file meta information, in which each program that handed it on has put its own name."""
+    meta = read_file_meta_info(path)
+    digest = hashlib.sha256(str(meta.TransferSyntaxUID).encode())
+    with path.open("rb") as stream:
+        stream.seek(META_START + meta.FileMetaInformationGroupLength)
+        while part := stream.read(2**20):
+            digest.update(part)
+    return digest.hexdigest()
 
 
 def _begin(folder: Path, patient: str) -> None:
