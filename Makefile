@@ -19,8 +19,9 @@ $(READY): pyproject.toml
 demo: $(READY)
 	$(BIN)/sanum demo --out demo-output
 
+# One thread a process: more of them wait for each other and burn processor time.
 test: $(READY)
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m "not slow and not faults" --durations=10
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile -m "not slow and not faults" --durations=10
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -m "slow and not faults"

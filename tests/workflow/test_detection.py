@@ -1,5 +1,6 @@
 """A decision at the prompt and in a notebook: one line, a card, a drawing, images and a table."""
 
+import sys
 from dataclasses import replace
 
 import nibabel as nib
@@ -75,3 +76,9 @@ def test_findings_come_as_a_table(found, refused):
     assert table.loc[1, "unit"] == "ml"
     assert len(refused.findings_frame()) == 0
     assert "size" in refused.findings_frame().columns
+
+
+def test_a_table_without_pandas_says_what_to_install(found, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ModuleNotFoundError, match="pip install pandas"):
+        found.findings_frame()

@@ -1,4 +1,4 @@
-"""The ICBM152 template that nilearn ships, and the model grid laid over it."""
+"""The ICBM152 template, and the model grid laid over it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import functools
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sanum.core.grid import Grid, Shape
+from sanum.core.shipped import FOLDER
 from sanum.core.units import Mask, Volume
 
 CENTRE_MM = (0.0, -17.0, 10.0)
@@ -39,23 +39,10 @@ def model_grid(shape: Shape, spacing: float) -> Grid:
 
 @functools.cache
 def icbm152() -> Icbm152:
-    """Load the template once (about 3 s, most of it nilearn's import).
+    """Load the template once: the unbiased non-linear average of Fonov et al., NeuroImage 54, 2011.
 
-    The unbiased non-linear average of Fonov et al., NeuroImage 54, 2011. Its maps are smooth averages, so
-    every second voxel of the 1 mm ones is taken without a filter.
+    `docs/make_template.py` made the file of the 1 mm maps.
     """
-    from nilearn import datasets
-
-    images = {
-        name: getattr(datasets, f"load_mni152_{name}")(resolution=1)
-        for name in ("template", "brain_mask", "gm_template", "wm_template")
-    }
-    affine = np.array(images["template"].affine) @ np.diag([SPACING_MM, SPACING_MM, SPACING_MM, 1.0])
-
-    def thinned(name: str) -> NDArray[np.float32]:
-        voxels = np.asarray(images[name].dataobj, dtype=np.float32)
-        return np.ascontiguousarray(voxels[::SPACING_MM, ::SPACING_MM, ::SPACING_MM])
-
-    t1 = thinned("template")
-    grey, white = thinned("gm_template"), thinned("wm_template")
-    return Icbm152(Grid(t1.shape, affine), t1, thinned("brain_mask") > 0, grey, white)
+    with np.load(FOLDER / "icbm152.npz", allow_pickle=False) as kept:
+        t1, brain, grey, white = (kept[name] for name in ("t1", "brain", "grey", "white"))
+        return Icbm152(Grid(t1.shape, kept["affine"]), t1, brain, grey, white)

@@ -1,61 +1,19 @@
 """Where in the brain a position on the template is, by the nearest published landmark, in words.
 
-The landmarks come with nilearn: 160 named places of cortex, deep nuclei and cerebellum (Dosenbach et al. 2010) and the
-hippocampal, amygdalar, striatal and thalamic places of Seitzman et al. (2018). A name says what is near, not what a
-finding is in. None of them is a ventricle, whose places stand here: they were read off the template.
+The landmarks, written out by `docs/make_template.py`: 160 named places of cortex, deep nuclei and cerebellum (Dosenbach
+et al. 2010) and the hippocampal, amygdalar, striatal and thalamic places of Seitzman et al. (2018). A name says what is
+near, not what a finding is in. None of them is a ventricle, whose places stand here: they were read off the template.
 """
 
 from __future__ import annotations
 
 import csv
 import functools
-import importlib.util
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-WORDS = {
-    "vmPFC": "ventromedial prefrontal cortex",
-    "mPFC": "medial prefrontal cortex",
-    "mFC": "medial frontal cortex",
-    "aPFC": "anterior prefrontal cortex",
-    "vent aPFC": "ventral anterior prefrontal cortex",
-    "dlPFC": "dorsolateral prefrontal cortex",
-    "vlPFC": "ventrolateral prefrontal cortex",
-    "vPFC": "ventral prefrontal cortex",
-    "vFC": "ventral frontal cortex",
-    "dFC": "dorsal frontal cortex",
-    "frontal": "frontal cortex",
-    "sup frontal": "superior frontal cortex",
-    "ACC": "anterior cingulate cortex",
-    "dACC": "dorsal anterior cingulate cortex",
-    "post cingulate": "posterior cingulate cortex",
-    "SMA": "supplementary motor area",
-    "pre-SMA": "pre-supplementary motor area",
-    "ant insula": "anterior insula",
-    "mid insula": "middle insula",
-    "post insula": "posterior insula",
-    "IPL": "inferior parietal lobule",
-    "IPS": "intraparietal sulcus",
-    "TPJ": "temporoparietal junction",
-    "parietal": "parietal cortex",
-    "post parietal": "posterior parietal cortex",
-    "sup parietal": "superior parietal lobule",
-    "temporal": "temporal cortex",
-    "sup temporal": "superior temporal cortex",
-    "inf temporal": "inferior temporal cortex",
-    "fusiform": "fusiform gyrus",
-    "occipital": "occipital cortex",
-    "post occipital": "posterior occipital cortex",
-    "inf cerebellum": "inferior cerebellum",
-    "lat cerebellum": "lateral cerebellum",
-    "med cerebellum": "medial cerebellum",
-}
-"""Dosenbach's abbreviations written out; other names are words already."""
-
-DEEP = {"3": "hippocampus", "4": "amygdala", "5": "basal ganglia", "6": "thalamus"}
-"""Anatomical codes of Seitzman's table that are taken."""
+from sanum.core.shipped import FOLDER as SHIPPED
 
 MIDLINE_MM = 4.0
 """Closer to the midline than this no side is named."""
@@ -113,24 +71,7 @@ def _ventricle(position: tuple[float, float, float]) -> str:
 
 @functools.cache
 def _landmarks() -> tuple[list[str], NDArray[np.float64]]:
-    folder = _nilearn_tables()
-    names, places = [], []
-    with (folder / "dosenbach_2010.csv").open(encoding="utf-8") as stream:
-        for row in csv.DictReader(stream):
-            names.append(WORDS.get(row["name"], row["name"]))
-            places.append([float(row["x"]), float(row["y"]), float(row["z"])])
-    codes = (folder / "seitzman_2018_ROIs_anatomicalLabels.txt").read_text().split()[1:]
-    rows = (folder / "seitzman_2018_ROIs_300inVol_MNI_allInfo.txt").read_text().splitlines()[1:]
-    for code, line in zip(codes, rows, strict=True):
-        if code in DEEP:
-            names.append(DEEP[code])
-            places.append([float(value) for value in line.split()[:3]])
-    return names, np.array(places)
-
-
-def _nilearn_tables() -> Path:
-    """Folder of nilearn's bundled tables, found without importing nilearn."""
-    found = importlib.util.find_spec("nilearn")
-    if found is None or found.origin is None:
-        raise ModuleNotFoundError("nilearn is not installed; run `pip install nilearn`")
-    return Path(found.origin).parent / "datasets" / "data"
+    with (SHIPPED / "landmarks.tsv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream, delimiter="\t"))
+    places = np.array([[float(row[axis]) for axis in "xyz"] for row in rows])
+    return [row["name"] for row in rows], places

@@ -105,9 +105,12 @@ class CaseDetection(Detection):
         """The findings as a pandas table, one row a finding, most striking first.
 
         Raises:
-            ImportError: pandas is not installed.
+            ModuleNotFoundError: pandas is not installed.
         """
-        from pandas import DataFrame
+        try:
+            from pandas import DataFrame
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError("a table of findings needs pandas: pip install pandas") from error
 
         rows = [{**asdict(one), "deviations": one.deviations} for one in self.findings]
         columns = [
