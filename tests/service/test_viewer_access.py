@@ -18,9 +18,10 @@ def test_the_upload_page_has_no_barrier(page):
 
 
 @browser_test
-def test_the_page_of_a_result_has_no_barrier_in_light_or_darkness(page, tmp_path):
+def test_a_result_its_report_and_the_list_have_no_barrier_in_light_or_darkness(page, live, tmp_path):
     send(page, "c11_T1w.nii.gz", nifti(tmp_path, seed=11, lesion=True))
     page.locator(DRAWN).wait_for()
+    case = page.url.rpartition("/")[2]
     page.get_by_text("Window and level of the scan").click()
     assert barriers(page) == []
     assert out_of_reach(page) == []
@@ -29,13 +30,6 @@ def test_the_page_of_a_result_has_no_barrier_in_light_or_darkness(page, tmp_path
     page.get_by_role("link", name="Cases").click()
     page.locator(".cases li").first.wait_for()
     assert barriers(page) == [], "nor the list of cases"
-
-
-@browser_test
-def test_the_report_and_the_page_of_the_api_have_no_barrier(page, live, tmp_path):
-    send(page, "c11_T1w.nii.gz", nifti(tmp_path, seed=11, lesion=True))
-    page.locator(DRAWN).wait_for()
-    case = page.url.rpartition("/")[2]
     for address in (f"/v1/cases/{case}/report.html", "/docs"):
         page.goto(live.address + address)
         assert barriers(page) == [], address
