@@ -1,8 +1,9 @@
-"""Shared fixtures: where real scans lie, if they are here at all."""
+"""Shared fixtures: where real scans lie, if they are here at all; and no more processes than a test asks for."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,14 @@ pytest_plugins = ["tests.cohorts"]
 def _data_folder() -> Path:
     beside = Path(__file__).resolve().parents[2] / "shared" / "data"
     return Path(os.environ.get("SANUM_DATA", beside))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_worker() -> Iterator[None]:
+    """Cases are run in this process where a test names no workers: each further one takes seconds to begin."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sanum.workflow.executor.default_workers", lambda: 1)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -110,6 +110,8 @@ def make(name, modalities=("T1w",), **changed):
 def hurried(name):
     """Settings that shorten a training whose result does not matter."""
     shorter = {"epochs": 1, "block": 2}
+    if "classifier" in TINY[name]:
+        shorter["classifier"] = {"rounds": 2, "boost": {"trees": 2, "leaves": 4, "least_leaf": 5}}
     if TINY[name].get("encoder") == ENCODER:
         shorter["encoder"] = HURRIED_ENCODER
     return {setting: value for setting, value in shorter.items() if setting in TINY[name]}
