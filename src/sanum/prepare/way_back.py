@@ -69,11 +69,13 @@ def reconstruction_to_native(
     to_scan = np.linalg.inv(prepared.to_model).astype(np.float64)
     values, inside = resample(restored[0], prepared.mask, prepared.grid, prepared.native, to_scan)
     facts = next(step.facts for step in prepared.steps if step.name == "scale")[preparation.modalities[0]]
+    seen = values[inside]
     if facts["rule"] == "windows":
         low, high = next(iter(facts["hu"].values()))
-        in_units = unscale(values, (low, low, high))
+        in_units = unscale(seen, (low, low, high))
     else:
         median = preparation.median if isinstance(preparation, Template) else None
-        in_units = unscale(values, tuple(facts["low_median_high"]), median)
-    reconstruction: Volume = np.where(inside, in_units, scan.voxels)
+        in_units = unscale(seen, tuple(facts["low_median_high"]), median)
+    reconstruction: Volume = scan.voxels.copy()
+    reconstruction[inside] = in_units
     return reconstruction

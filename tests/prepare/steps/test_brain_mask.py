@@ -10,6 +10,7 @@ import pytest
 from sanum.core.errors import GeometryError, PreparationError
 from sanum.core.grid import Grid
 from sanum.core.records import Scan, Source
+from sanum.prepare.steps import brain_mask
 from sanum.prepare.steps.brain_mask import border_share, extracted_brain, facts_of_mask, given_brain
 from tests.phantoms import RAS_2MM, brain_scan, ellipsoid
 
@@ -106,3 +107,13 @@ def test_odd_masks_are_flagged_with_the_reason():
     cut = facts_of_mask(ellipsoid(grid, (0, -18, -20), (65, 78, 60)), grid)
     assert len(cut["flags"]) == 1
     assert "lies on the border of the field" in cut["flags"][0]
+
+
+@pytest.mark.parametrize("share", [0.3, 0.7])
+def test_the_background_is_the_commonest_value_whether_or_not_it_fills_half_of_the_border(share):
+    rng = np.random.default_rng(0)
+    faces = rng.normal(50.0, 10.0, (30, 30, 30)).astype(np.float32)
+    faces[rng.random(faces.shape) < share] = 3.0
+    value, found = brain_mask._background(faces)
+    assert value == 3.0
+    assert found == pytest.approx(share, abs=0.03)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from sanum.core.grid import Grid
+from sanum.prepare.steps import itk
 from sanum.prepare.steps.resample import resample, resample_mask
 
 GRID = Grid((20, 24, 16), np.array([[1.0, 0, 0, -10], [0, 1.5, 0, -18], [0, 0, 2.0, -16], [0, 0, 0, 1]]))
@@ -97,3 +99,15 @@ def test_a_mask_keeps_its_place_and_size():
     assert moved.sum() * target.voxel_ml == pytest.approx(mask.sum() * GRID.voxel_ml, rel=0.15)
     centre = target.to_world(np.argwhere(moved)).mean(axis=0)
     np.testing.assert_allclose(centre, GRID.to_world(np.argwhere(mask)).mean(axis=0), atol=0.5)
+
+
+def test_itk_interpolates_as_scipy_does_up_to_and_beyond_the_edges():
+    values = np.random.default_rng(0).random((9, 11, 7)).astype(np.float32)
+    to_voxel = np.eye(4)
+    to_voxel[:3] = [[0.6, 0.1, -0.05, -1.7], [-0.1, 0.55, 0.08, 0.3], [0.02, -0.07, 0.4, -1.2]]
+    expected = ndimage.affine_transform(
+        values, to_voxel[:3, :3], to_voxel[:3, 3], (22, 20, 24), order=1, mode="grid-constant"
+    )
+    found = itk.interpolate(values, to_voxel, (22, 20, 24))
+    assert 0.2 < (expected > 0).mean() < 0.9
+    np.testing.assert_allclose(found, expected, atol=2e-6)

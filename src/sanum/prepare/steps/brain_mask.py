@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numpy as np
@@ -159,17 +160,21 @@ def _image_brain(scan: Scan, tissue: Mask, clear: float) -> Mask | None:
 def _background(voxels: NDArray[Any]) -> tuple[float, float]:
     """Most common value on the outer faces, and its share there; the faces of an axis of length 1 don't count."""
     faces = [np.take(voxels, end, axis) for axis in range(3) if voxels.shape[axis] > 1 for end in (0, -1)]
-    values, counts = np.unique(np.concatenate([face.ravel() for face in faces]), return_counts=True)
+    outer = np.concatenate([face.ravel() for face in faces])
+    middle = np.partition(outer, outer.size // 2)[outer.size // 2]
+    share = float((outer == middle).mean())
+    if share > 0.5:  # what more than half of them hold is their median too, which needs no sorting
+        return float(middle), share
+    values, counts = np.unique(outer, return_counts=True)
     most = int(counts.argmax())
     return float(values[most]), float(counts[most] / counts.sum())
 
 
 def largest_piece(mask: Mask) -> tuple[Mask, float]:
-    """The largest connected piece, and its share of the mask; the mask must hold a voxel."""
-    from scipy import ndimage
-
-    pieces, _ = ndimage.label(mask)
-    sizes = np.bincount(pieces.ravel())
+    """The largest piece connected by faces, and its share of the mask; the mask must hold a voxel."""
+    cc3d = importlib.import_module("cc3d")
+    pieces = cc3d.connected_components(mask, connectivity=6)
+    sizes = np.bincount(pieces.ravel(order="K"))
     sizes[0] = 0
     largest = int(sizes.argmax())
     return pieces == largest, float(sizes[largest] / sizes.sum())

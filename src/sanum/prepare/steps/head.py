@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import importlib
 import threading
 from typing import Any
 
@@ -14,6 +12,7 @@ from sanum.core.grid import Grid
 from sanum.core.records import Scan
 from sanum.core.units import BRAIN_ML, Mask, Volume
 from sanum.prepare.steps.brain_mask import ADVICE, border_share, filled, largest_piece
+from sanum.prepare.steps.head_network import head_network
 from sanum.prepare.steps.orient import own_voxels, ras_grid, ras_voxels
 
 ADULT_ML = (900.0, BRAIN_ML[1])
@@ -92,22 +91,12 @@ def _mri_like(voxels: Volume, modality: str) -> Volume:
 
 
 def _brain_probability(voxels: Volume, path: str) -> Volume:
-    """Probability of brain at each voxel of a volume in RAS+ order.
-
-    The network keeps the box that it works in between its two passes, so only one thread at a time may enter.
-    """
+    """Probability of brain at each voxel of a volume in RAS+ order; one at a time, since it needs much memory."""
     try:
         with _one_at_a_time:
-            likely: Volume = _network().run_model(voxels)
-    except (AssertionError, ValueError) as error:  # how deepbet says that no voxel looks like brain
+            return head_network().run_model(voxels)
+    except ValueError as error:
         raise _nothing(path) from error
-    return likely
-
-
-@functools.cache
-def _network() -> Any:
-    """deepbet's two networks, loaded once from its wheel (3 s, and 1.3 GB at work); it has no types."""
-    return importlib.import_module("deepbet.bet").BrainExtraction(no_gpu=True)
 
 
 def _nothing(path: str) -> PreparationError:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sanum.core.grid import Grid
 from sanum.core.units import Affine, Mask, Volume
-from sanum.prepare.steps import separable
+from sanum.prepare.steps import itk, separable
 
 INSIDE_SHARE = 0.5
 """A target voxel is inside when at least this share of its interpolation weight falls on known voxels."""
@@ -137,6 +137,10 @@ def _interpolate(values: Volume, to_voxel: Affine, box: Box, window: Box, order:
         return found
     if order == 1 and separable.is_separable(to_voxel, values.shape, shape):
         return separable.interpolate(values, np.diag(matrix), offset, shape)
+    if order == 1 and min(*values.shape, *shape) > 1:
+        moved = np.eye(4)
+        moved[:3, :3], moved[:3, 3] = matrix, offset
+        return itk.interpolate(values, moved, shape)
     ndimage.affine_transform(
         values, matrix, offset, output=found, order=order, mode="grid-constant", prefilter=False
     )
