@@ -1,4 +1,4 @@
-"""deepbet's network that finds the brain in a head, with its own weights, computed in less time.
+"""deepbet's network that finds the brain in a head, with its own weights (MIT), computed in less time.
 
 The network is that of Fisch et al., Computers in Biology and Medicine 179, 2024: a residual U-Net of three axes with
 instance normalisation. Computed otherwise than by its TorchScript: pooling comes before normalisation, with which it
@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
 
@@ -29,12 +30,12 @@ class BrainFinder:
 
     @classmethod
     def read(cls, path: Path) -> BrainFinder:
-        """The network of a TorchScript file of deepbet's.
+        """The network of a file of weights, as `docs/make_head_network.py` made it of deepbet's.
 
         Raises:
-            RuntimeError: no such file, or no TorchScript.
+            FileNotFoundError: no such file.
         """
-        return cls(torch.jit.load(str(path), map_location="cpu").state_dict())  # type: ignore[no-untyped-call]
+        return cls(load_file(path))
 
     def __call__(self, voxels: Volume) -> Volume:
         """Log-odds (I, J, K) of a volume whose sides are multiples of 32."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sanum.core.shipped import FOLDER
 from sanum.core.units import Mask, Volume
 from sanum.nets.brain_finder import BrainFinder
 from sanum.prepare.steps.brain_mask import largest_piece
+
+WEIGHTS = FOLDER / "deepbet"
+"""Weights of both networks, and deepbet's licence."""
 
 ROUGH, FINE = (128, 128, 128), (256, 256, 256)
 """Sides of the volumes that the two networks were trained on."""
@@ -59,16 +61,8 @@ class HeadNetwork:
 @functools.cache
 def head_network() -> HeadNetwork:
     """The networks, read once (0.1 s, and 1 GB at work)."""
-    models = models_folder()
-    return HeadNetwork(BrainFinder.read(models / "bbox_model.pt"), BrainFinder.read(models / "model.pt"))
-
-
-def models_folder() -> Path:
-    """Where deepbet's wheel keeps its networks; its own code, and what that imports, is not run."""
-    spec = importlib.util.find_spec("deepbet")
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError("deepbet is not installed; install sanum again")
-    return Path(spec.origin).parents[1] / "data" / "models"
+    rough, fine = (BrainFinder.read(WEIGHTS / f"{name}.safetensors") for name in ("rough", "fine"))
+    return HeadNetwork(rough, fine)
 
 
 def brain_box(rough: Mask, shape: tuple[int, ...]) -> Box:
