@@ -80,6 +80,13 @@ TINY = {
         "faults": {"bright": 1.0, "smallest": 0.02, "mildest": 0.7, "missing": 0.0},
         "augmentation": STILL,
     },
+    "pair-fit": {
+        "lessons": {
+            "rounds": 3,
+            "boost": {"trees": 20, "leaves": 8, "least_leaf": 5},
+            "faults": {"bright": 1.0, "smallest": 0.02, "mildest": 0.7, "missing": 0.0},
+        },
+    },
 }
 """Settings with which each detector learns the phantoms within a second or two."""
 

@@ -10,6 +10,7 @@ from sanum.core.errors import ConfigError
 from sanum.synthesis import cross_paints
 from sanum.synthesis.cross_modal import CROSS_KINDS, ct_scale, find_cross_kind, plant_cross, sides_of
 from sanum.synthesis.kinds import TRAINING_PAINTS, TRAINING_SHAPES
+from sanum.synthesis.whole_faults import Original, foreign
 from tests.phantoms import pair_case
 
 LOCAL = [kind for kind in CROSS_KINDS if kind.whole is None]
@@ -121,8 +122,18 @@ def test_a_foreign_slice_is_the_donors():
     case, mixed = planted("foreign-slice", "CT", donor=donor)
     inside = case.mask & donor.mask
     assert np.array_equal(mixed.voxels[0][inside], donor.voxels[0][inside])
-    with pytest.raises(ConfigError, match="needs another case"):
+    with pytest.raises(ConfigError, match="needs another case whose slices have the same shape"):
         planted("foreign-slice", "CT")
+
+
+def test_a_foreign_volume_with_fewer_slices_is_taken_at_the_same_heights():
+    donor = np.arange(5.0, dtype=np.float32) * np.ones((4, 4, 1), np.float32)
+    was = Original(
+        np.zeros((4, 4, 9), np.float32), np.ones((4, 4, 9), bool), donor, 3.0, np.random.default_rng(0)
+    )
+    taken = foreign(was)[0, 0]
+    assert taken.shape == (9,)
+    assert (taken[0], taken[4], taken[8]) == (0.0, 2.0, 4.0)
 
 
 def test_the_same_seed_plants_the_same():

@@ -165,6 +165,15 @@ DETECTORS = (
         memory="a small network, and trees",
         needs="healthy registered pairs",
     ),
+    Entry(
+        "pair-fit",
+        "sanum.detectors.pair_fit",
+        "PairFit",
+        "whether two modalities are of one head, which is at odds and where, by a table read off each pair anew",
+        cost="minutes",
+        memory="trees",
+        needs="healthy registered pairs of two modalities",
+    ),
 )
 """The explicit list; a new detector is one file and one entry here."""
 

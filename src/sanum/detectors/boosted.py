@@ -57,9 +57,17 @@ class Boosted:
 
     @classmethod
     def fit(
-        cls, samples: NDArray[np.float32], truth: NDArray[np.bool_], how: BoostSettings, *, seed: int
+        cls,
+        samples: NDArray[np.float32],
+        truth: NDArray[np.bool_],
+        how: BoostSettings,
+        *,
+        seed: int,
+        ridge: float = 0.0,
     ) -> Self:
         """Learn to tell true samples (n, F) from the others; constant where only one class is given.
+
+        `ridge` is added to the curvature in each leaf, so that a leaf without doubt answers within bounds.
 
         Raises:
             TrainingError: scikit-learn keeps its trees otherwise than this version knows.
@@ -73,6 +81,7 @@ class Boosted:
             max_leaf_nodes=how.leaves,
             learning_rate=how.learning_rate,
             min_samples_leaf=how.least_leaf,
+            l2_regularization=ridge,
             early_stopping=False,
             random_state=seed,
         ).fit(samples, truth)

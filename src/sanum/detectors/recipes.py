@@ -207,6 +207,7 @@ RECIPES: Mapping[str, Recipe] = {
     "pair-classic": CLASSIC_PAIR,
     "pair-classic-stacked": CLASSIC_PAIR_STACKED,
     "cross-modal": CROSS_MODAL,
+    "pair-fit": Recipe("pair-fit", summary=Summary("top", 0.002)),
     "intensity": Recipe("intensity"),
     "atlas": Recipe("atlas"),
 }

@@ -62,10 +62,11 @@ def swapped(was: Original) -> NDArray[np.floating]:
 
 
 def foreign(was: Original) -> NDArray[np.floating]:
-    """The same modality of somebody else."""
-    if was.donor is None or was.donor.shape != was.voxels.shape:
-        raise ConfigError("foreign-slice: needs another case on a grid of the same shape")
-    return was.donor
+    """The same modality of somebody else; of a volume with another number of slices those at the same heights."""
+    if was.donor is None or was.donor.shape[:2] != was.voxels.shape[:2]:
+        raise ConfigError("foreign-slice: needs another case whose slices have the same shape")
+    count, wanted = was.donor.shape[2], was.voxels.shape[2]
+    return was.donor[..., np.linspace(0, count - 1, wanted).round().astype(int)]
 
 
 def slipped(was: Original) -> NDArray[np.floating]:

@@ -168,7 +168,7 @@ def _spoilt(
                 )
             except ConfigError:
                 continue
-    if anyone.voxels.shape == case.voxels.shape:
+    if anyone.grid.shape[:2] == case.grid.shape[:2]:
         side = case.modalities[number % len(case.modalities)]
         made.append((plant_cross(case, "foreign-slice", side, size=1.0, donor=anyone), REPAIRED, side))
     return made
