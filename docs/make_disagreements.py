@@ -41,12 +41,16 @@ HOTTEST = 4.0
 def main(model_path: Path, folder: Path, out: Path) -> None:
     """Write the page."""
     model, store = load(model_path), Store.open(folder)
-    rows = [row for row in store.manifest() if row.split == "test" and row.status == "ready" and row.label == "healthy"]
+    rows = [
+        row
+        for row in store.manifest()
+        if row.split == "test" and row.status == "ready" and row.label == "healthy"
+    ]
     cases = [store.load(row.case) for row in rows]
     scores = [model.detector.score(case).summary(model_summary(model)) for case in cases]
     order = np.argsort(scores)
     own, worst = cases[order[len(order) // 2]], cases[order[-1]]
-    stranger = next(case for case in cases if case.subject[:15] != own.subject[:15] and case.grid.shape == own.grid.shape)
+    stranger = next(case for case in cases if case.subject[:15] != own.subject[:15])
     size = 400.0 if own.is_image else 5.0
     tiles = [_tile(model, own, "healthy", max(scores))]
     for kind, channel in FAULTS:
@@ -83,7 +87,10 @@ def _tile(model: Model, case: Prepared, title: str, highest: float) -> Image.Ima
 
 def _said(model: Model, case: Prepared, found: AnomalyMap, highest: float) -> str:
     score = found.summary(model_summary(model))
-    pair = {kind: float(np.nanmax(found.parts[f"pair: {kind}"])) for kind in ("unexplained", "mirrored", "displaced")}
+    pair = {
+        kind: float(np.nanmax(found.parts[f"pair: {kind}"]))
+        for kind in ("unexplained", "mirrored", "displaced")
+    }
     noise = {name: float(np.nanmax(found.parts[f"{name}: artefact"])) for name in case.modalities}
     words = [f"score {score:.1f} (highest healthy {highest:.1f})", f"pair {max(pair.values()):.1f}"]
     words += [f"noise {name.partition(':')[0]} {value:.1f}" for name, value in noise.items()]
