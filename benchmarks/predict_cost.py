@@ -83,7 +83,8 @@ def answer(app: Flask, environment: dict[str, Any]) -> None:
 def main(model: Path) -> None:
     """Print both times and the table."""
     with tempfile.TemporaryDirectory() as data:
-        sanum_app = load_app(ServeConfig((str(model),), data, limits=Limits(requests_per_minute=1e9)))
+        config = ServeConfig((str(model),), data, limits=Limits(requests_per_minute=1e9))
+        sanum_app = load_app(config, config.open())
         apps: dict[str, Flask] = {"sanum": sanum_app, "plain": create_app(str(model), 1)}
         environment = request_environment()
         spent: dict[str, list[float]] = {name: [] for name in apps}
