@@ -11,7 +11,7 @@ import pytest
 import sanum
 from sanum.cli.detect import _sentence
 from sanum.cohort.table import read_cohort
-from sanum.core.errors import ScanError
+from sanum.core.errors import ConfigError, ScanError
 from sanum.core.grid import Grid
 from sanum.core.sequence import SEQUENCES, Looks
 from sanum.formats import write_volume
@@ -145,6 +145,22 @@ def test_a_table_of_cases_gives_one_line_each(model_path, cohort_path, tmp_path)
         ill["meaning"]
         == "Of 4 healthy reference scans, 0 scored as high. p = 0.200 is the least that so few can give."
     )
+
+
+def test_without_reports_the_table_says_the_same_and_is_all_that_is_written(
+    model_path, cohort_path, tmp_path
+):
+    rows = gather([cohort_path], ("T1w",), split="test")[-2:]
+    with_reports = detect_rows(model_path, rows, tmp_path / "reports", workers=1)
+    alone = detect_rows(model_path, rows, tmp_path / "table", workers=1, reports=False)
+    assert [path.name for path in (tmp_path / "table").iterdir()] == ["detections.tsv"]
+    timeless = [[{**line, "seconds": ""} for line in lines] for lines in (with_reports, alone)]
+    assert timeless[0] == timeless[1]
+
+
+def test_dicom_results_without_reports_are_refused(model_path, tmp_path):
+    with pytest.raises(ConfigError, match="leave out --no-reports"):
+        detect_rows(model_path, [], tmp_path, dicom="parametric", reports=False)
 
 
 def test_a_scan_that_looks_like_another_sequence_is_refused_or_warned_about(

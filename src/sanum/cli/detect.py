@@ -50,6 +50,12 @@ def run(
             "--fractional-map", help="In DICOM the map as a fractional segmentation, for older viewers."
         ),
     ] = False,
+    reports: Annotated[
+        bool,
+        typer.Option(
+            "--reports/--no-reports", help="Write map and report of each case, or only the table: quicker."
+        ),
+    ] = True,
     device: Device = "cpu",
 ) -> None:
     """Judge each scan: decision, map in the scan's own space, overlays and a report.
@@ -79,13 +85,15 @@ def run(
             workers=workers,
             cluster=cluster,
             dicom=("fractional" if fractional_map else "parametric") if dicom or fractional_map else None,
+            reports=reports,
             on_done=lambda line: advance(line["case"]),
         )
     for line in lines[:50]:
         print(_sentence(line))
     if len(lines) > 50:
         print(f"… and {len(lines) - 50} more in {out / 'detections.tsv'}")
-    print(f"table: {out / 'detections.tsv'}; reports: {out}/<case>/report.html")
+    where = f"; reports: {out}/<case>/report.html" if reports else ""
+    print(f"table: {out / 'detections.tsv'}{where}")
     if any(line["status"] == "refused" for line in lines):
         leave_partial()
 

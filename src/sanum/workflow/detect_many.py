@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sanum.cohort.table import Row
-from sanum.core.errors import ModelFileError, ScanError, StorageError
+from sanum.core.errors import ConfigError, ModelFileError, ScanError, StorageError
 from sanum.core.files import write_text
 from sanum.dicom.write import MapKind, require_extra
 from sanum.model import Model, load
@@ -31,6 +31,7 @@ class _Job:
     row: Row
     folder: Path
     dicom: MapKind | None = None
+    reports: bool = True
 
 
 def detect_rows(
@@ -41,6 +42,7 @@ def detect_rows(
     workers: int | None = None,
     cluster: str | None = None,
     dicom: MapKind | None = None,
+    reports: bool = True,
     on_done: Callable[[dict[str, Any]], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Judge many cases: one folder a case under `out`, and `detections.tsv` over all of them.
@@ -52,6 +54,7 @@ def detect_rows(
         workers: processes, or jobs of a Slurm cluster; see `executor.map_cases`.
         cluster: address of a Dask scheduler, or "slurm"; None runs here.
         dicom: write results of DICOM series as DICOM too, the map in this form; the lines then tell of it.
+        reports: write a folder with map and report for each case; without, the table is all that is written.
         on_done: called with the line of each case.
 
     Returns:
@@ -59,16 +62,18 @@ def detect_rows(
 
     Raises:
         ModelFileError: the model can't be loaded.
-        ConfigError: the cluster can't be reached, or `dicom` is wanted without its extra.
+        ConfigError: the cluster can't be reached, or `dicom` is wanted without its extra or without reports.
         StorageError: `out` can't be written.
     """
     if dicom is not None:
         require_extra()
+    if dicom is not None and not reports:
+        raise ConfigError("DICOM results are made of a case's report; leave out --no-reports")
     model = load(model_path)
     model.calibrated()
     there = model_path.absolute()
     known = rows if cluster is None else [_absolute(row) for row in rows]
-    jobs = [_Job(there, model.sha256, row, out.absolute() / row.case, dicom) for row in known]
+    jobs = [_Job(there, model.sha256, row, out.absolute() / row.case, dicom, reports) for row in known]
     lines: dict[str, dict[str, Any]] = {}
     for job, line in map_cases(_detect_one, jobs, workers, cluster=cluster, lost=_given_up):
         lines[job.row.case] = line
@@ -76,7 +81,8 @@ def detect_rows(
             on_done(line)
     ordered = [lines[row.case] for row in rows]
     write_text(out / "detections.tsv", _table(ordered))
-    write_cohort_report(out, model=model.name)
+    if reports:
+        write_cohort_report(out, model=model.name)
     return ordered
 
 
@@ -89,10 +95,10 @@ def _absolute(row: Row) -> Row:
 
 def _detect_one(job: _Job) -> dict[str, Any]:
     model = cached_model(job.model_path, job.model_sha256)
-    return _saved(job, detect_or_refuse(model, job.row))
+    return _saved(job, detect_or_refuse(model, job.row, reconstruct=job.reports))
 
 
-def detect_or_refuse(model: Model, row: Row) -> CaseDetection:
+def detect_or_refuse(model: Model, row: Row, *, reconstruct: bool = True) -> CaseDetection:
     """As `detect`; whatever goes wrong with one of many cases is its own refusal.
 
     Raises:
@@ -100,7 +106,7 @@ def detect_or_refuse(model: Model, row: Row) -> CaseDetection:
     """
     started = time.perf_counter()
     try:
-        return detect(model, row)
+        return detect(model, row, reconstruct=reconstruct)
     except (StorageError, ModelFileError):
         raise
     except Exception as error:
@@ -117,7 +123,8 @@ def _given_up(job: _Job, reason: str) -> dict[str, Any]:
 
 
 def _saved(job: _Job, found: CaseDetection) -> dict[str, Any]:
-    found.save(job.folder)
+    if job.reports:
+        found.save(job.folder)
     from sanum.report.wording import p_value_sentence
 
     top = found.findings[0] if found.findings else None
