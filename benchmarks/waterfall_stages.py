@@ -17,14 +17,19 @@ from pathlib import Path
 from typing import Any
 
 STAGES: dict[str, tuple[str, ...]] = {
-    "read": ("sanum.workflow.detect:read_row", "sanum.workflow.judging:read_row"),
+    "read": ("sanum.workflow.detect:read_row",),
     "look": ("sanum.prepare.pipeline:look_at",),
     "mask": ("sanum.prepare.pipeline:find_brain",),
     "register": ("sanum.prepare.placing:align_to_template",),
     "resample": ("sanum.prepare.pipeline:sample",),
     "measure": ("sanum.prepare.pipeline:measure_case",),
     "scale and check": ("sanum.prepare.pipeline:prepare",),
-    "score": ("sanum.detectors.multi_contrast:MultiContrast.score", "sanum.detectors.restore:Restore.score"),
+    "score": (
+        "sanum.detectors.multi_contrast:MultiContrast.judge",
+        "sanum.detectors.multi_contrast:MultiContrast.score",
+        "sanum.detectors.restore:Restore.judge",
+        "sanum.detectors.restore:Restore.score",
+    ),
     "restore": (
         "sanum.detectors.multi_contrast:MultiContrast.restored",
         "sanum.detectors.restore:Restore.restored",

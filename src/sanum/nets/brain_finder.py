@@ -105,10 +105,9 @@ def _computable(name: str, weight: Tensor) -> Tensor:
 def convolved(features: Tensor, weight: Tensor, stride: int) -> Tensor:
     """The convolution that keeps the size but for the stride, by oneDNN also where PyTorch takes a slower way."""
     padding = weight.shape[2] // 2
-    if torch.backends.mkldnn.is_available():
-        found: Tensor = torch.mkldnn_convolution(
-            features, weight, None, [padding] * 3, [stride] * 3, [1] * 3, 1
-        )
+    if torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        sides = [padding] * 3, [stride] * 3, [1] * 3
+        found: Tensor = torch.mkldnn_convolution(features, weight, None, *sides, 1)
         return found
     return functional.conv3d(features, weight, stride=stride, padding=padding)
 
@@ -122,7 +121,8 @@ def centred(features: Tensor) -> Tensor:
     """Take each channel's mean from it, in place, and tell one over its standard deviation."""
     features.sub_(features.mean((2, 3, 4), keepdim=True))
     power = torch.linalg.vector_norm(features.flatten(2), dim=2).square() / features[0, 0].numel()
-    return power.add_(EPSILON).rsqrt_()[..., None, None, None]
+    scale: Tensor = power.add_(EPSILON).rsqrt_()
+    return scale[..., None, None, None]
 
 
 def pooled(features: Tensor) -> Tensor:

@@ -131,7 +131,7 @@ def border_share(mask: Mask, grid: Grid) -> float:
     outside, total = 0.0, 0.0
     for axis in range(3):
         area = grid.voxel_ml / grid.spacing[axis]
-        ends = float(np.take(mask, [0, -1], axis).sum()) * area
+        ends = float(sum(int(face.sum()) for face in _ends_of(mask, axis))) * area
         outside += ends
         total += ends + float(np.diff(mask, axis=axis).sum()) * area
     return outside / total if total > 0 else 0.0
@@ -159,7 +159,7 @@ def _image_brain(scan: Scan, tissue: Mask, clear: float) -> Mask | None:
 
 def _background(voxels: NDArray[Any]) -> tuple[float, float]:
     """Most common value on the outer faces, and its share there; the faces of an axis of length 1 don't count."""
-    faces = [np.take(voxels, end, axis) for axis in range(3) if voxels.shape[axis] > 1 for end in (0, -1)]
+    faces = [face for axis in range(3) if voxels.shape[axis] > 1 for face in _ends_of(voxels, axis)]
     outer = np.concatenate([face.ravel() for face in faces])
     middle = np.partition(outer, outer.size // 2)[outer.size // 2]
     share = float((outer == middle).mean())
@@ -168,6 +168,12 @@ def _background(voxels: NDArray[Any]) -> tuple[float, float]:
     values, counts = np.unique(outer, return_counts=True)
     most = int(counts.argmax())
     return float(values[most]), float(counts[most] / counts.sum())
+
+
+def _ends_of(voxels: NDArray[Any], axis: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """First and last face across an axis, as views: `np.take` would copy a volume that lies in Fortran's order."""
+    along = np.moveaxis(voxels, axis, 0)
+    return along[0], along[-1]
 
 
 def largest_piece(mask: Mask) -> tuple[Mask, float]:
@@ -189,7 +195,8 @@ def filled(mask: Mask) -> Mask:
     open_ = np.zeros(count + 1, np.bool_)
     for axis in range(3):
         if mask.shape[axis] > 1:
-            open_[np.take(holes, [0, -1], axis).ravel()] = True
+            for face in _ends_of(holes, axis):
+                open_[face.ravel()] = True
     filled = mask.copy()
     filled[box] |= ~open_[holes] & (holes > 0)
     return filled
