@@ -23,21 +23,22 @@ export function tellOutside(map: NVImage): number {
   return least;
 }
 
-// Values of a scan within the brain, ascending, of voxels evenly spread; without a brain those above the darkest.
+// Values of a scan within the brain, ascending, of voxels evenly spread; without a brain those that are neither zero nor the darkest.
 export function brainValues(scan: NVImage, judged: Judged | null): Float32Array {
   const values = scan.img!;
   const map = judged?.map.img;
   const known = map !== undefined && map.length === values.length;
   const slope = scan.hdr!.scl_slope || 1;
   const offset = scan.hdr!.scl_inter || 0;
-  const inside = (place: number): boolean => (known ? map[place]! >= judged!.from : values[place]! * slope + offset > scan.global_min!);
+  const told = (place: number): number => values[place]! * slope + offset;
+  const inside = (place: number): boolean => (known ? map[place]! >= judged!.from : told(place) !== 0 && told(place) > scan.global_min!);
   let count = 0;
   for (let place = 0; place < values.length; place++) if (inside(place)) count++;
   const every = Math.max(1, Math.floor(count / SAMPLE));
   const taken = new Float32Array(Math.ceil(count / every));
   let seen = 0;
   for (let place = 0; place < values.length; place++) {
-    if (inside(place) && seen++ % every === 0) taken[(seen - 1) / every] = values[place]! * slope + offset;
+    if (inside(place) && seen++ % every === 0) taken[(seen - 1) / every] = told(place);
   }
   return taken.sort();
 }

@@ -284,7 +284,7 @@ class Detection:
             back.
         restored: the first modality as it would look in health, in the scan's own grid and units; None where the
             detector restores nothing.
-        modality: of the scan on whose grid the map lies; empty for a case that was refused.
+        modality: of the scan on whose grid the map lies; empty where a scan that was refused could not be read.
     """
 
     case: str

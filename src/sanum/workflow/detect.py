@@ -134,6 +134,7 @@ def refused(model: Model, row: Row, scan: Scan | None, reason: str, started: flo
         reason=reason,
         provenance=_provenance(model, started, None),
         is_image=scan is not None and scan.is_image,
+        modality="" if scan is None or scan.modality is None else scan.modality,
         scan=scan,
         card=model.card,
     )
