@@ -10,7 +10,7 @@ from typing import Any
 from sanum.core.config import did_you_mean, from_dict, overlaid, present_names, read_toml
 from sanum.core.errors import ConfigError
 from sanum.core.records import Summary
-from sanum.detectors import detector_class, is_registered
+from sanum.detectors import DETECTORS, detector_class, is_registered
 
 
 @dataclass(frozen=True)
@@ -182,35 +182,29 @@ CROSS_MODAL = Recipe("cross-modal", summary=Summary("top", 0.002))
 """Registered pairs, such as CT and T1w, or T1w and FLAIR."""
 
 RECIPES: Mapping[str, Recipe] = {
+    **{entry.name: Recipe(entry.name) for entry in DETECTORS},
     "cae": STRIDED,
     "cae-strided": STRIDED,
     "cae-pooled": POOLED,
     "cae-attention": Recipe("cae", {"attention": True}, CLASSIC_SUMMARY),
     "cae-dense": Recipe("cae", {"latent": 128}, CLASSIC_SUMMARY),
-    "vae": Recipe("vae"),
     "vae-kl-gradient": Recipe("vae", {"score": "kl-gradient"}),
     "vae-restoration": Recipe("vae", {"score": "restoration"}),
-    "dae": Recipe("dae"),
     "dae-blob": Recipe("dae", {"noise": "blob"}),
     "restore-slices": RESTORE_SLICES,
     "restore-volume": RESTORE_VOLUME,
     "restore-3d": RESTORE_3D,
     "multi-contrast": Recipe("multi-contrast", summary=Summary("top", 0.002)),
-    "padim": Recipe("padim"),
-    "patchcore": Recipe("patchcore"),
-    "fae": Recipe("fae"),
     "isolation-forest": Recipe("latent", {"method": "isolation-forest"}),
     "mahalanobis": Recipe("latent", {"method": "mahalanobis"}),
     "knn": Recipe("latent", {"method": "knn"}),
     "one-class-svm": Recipe("latent", {"method": "one-class-svm"}),
-    "ensemble": Recipe("ensemble"),
     "pair-classic": CLASSIC_PAIR,
     "pair-classic-stacked": CLASSIC_PAIR_STACKED,
     "cross-modal": CROSS_MODAL,
     "pair-fit": Recipe("pair-fit", summary=Summary("top", 0.002)),
-    "intensity": Recipe("intensity"),
-    "atlas": Recipe("atlas"),
 }
+"""By name; each detector's own name is a recipe too, with its defaults where nothing else stands here."""
 
 
 def resolve_recipe(name: str, overrides: Mapping[str, Any]) -> Plan:
