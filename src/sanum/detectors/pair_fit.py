@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sanum.core.errors import ModelFileError, TrainingError
 from sanum.core.records import AnomalyMap, Prepared
 from sanum.core.units import Volume
-from sanum.detectors.base import Detector, State
+from sanum.detectors.base import Detector, Incomplete, State
 from sanum.detectors.boosted import Boosted
 from sanum.detectors.pair_evidence import place_features, slice_features
 from sanum.detectors.pair_expectation import Pair, belonging, enlarged
@@ -101,7 +101,6 @@ class PairFit(Detector):
 
     name = "pair-fit"
     Config = Config
-    takes_single_modalities = True
 
     trees_: Mapping[str, Mapping[str, Boosted]] | None = None
     noise_: Mapping[str, Mapping[str, _Noise]] | None = None
@@ -146,6 +145,11 @@ class PairFit(Detector):
         counted = {name: parts[name] for name in parts if _kind(name) in weights}
         found = self._map(case, fused(counted, {name: weights[_kind(name)] for name in counted}))
         return replace(found, parts={name: self._map(case, values).values for name, values in parts.items()})
+
+    @property
+    def incomplete(self) -> Incomplete:
+        """A modality whose others are missing is judged alone."""
+        return "alone"
 
     def state(self) -> State:
         """Trees, statistics of noise, and the healthy table of each score."""
