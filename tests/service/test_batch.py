@@ -9,7 +9,8 @@ import time
 import pytest
 
 from sanum.core.errors import ScanError
-from sanum.service import streaming
+from sanum.service import launch, streaming
+from sanum.service.metrics import SHARED
 from tests.detections import abnormal, normal, refused
 from tests.service.checks import check_problem
 from tests.service.fakes import FakeModel, make, nifti
@@ -81,5 +82,6 @@ def test_what_a_killed_process_left_in_memory_is_swept(tmp_path, monkeypatch):
     for name in ("sanum-upload-old", "sanum-upload-new", "of-another"):
         (tmp_path / name).mkdir()
         os.utime(tmp_path / name, (0, 0 if name != "sanum-upload-new" else time.time()))
-    streaming.sweep_memory(time.time())
+    monkeypatch.setenv(SHARED, "")
+    launch._clear_shared(launch.ServeConfig((), str(tmp_path / "of-another")))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["of-another", "sanum-upload-new"]

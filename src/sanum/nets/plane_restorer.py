@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from sanum.nets.restorer import RARE
 from sanum.nets.unet import UNet, UNetConfig
@@ -74,9 +73,3 @@ def windows_along(volume: Tensor, axis: int, which: Tensor, told: Tensor) -> Ten
     ]
     names = told[None, :, None, None].expand(len(which), -1, *along.shape[1:])
     return torch.cat([slices, mirrored, *planes, names], dim=1)
-
-
-def padded_to(windows: Tensor, multiple: int) -> Tensor:
-    """Windows extended by their edge values to a multiple of pixels along both sides."""
-    height, width = windows.shape[-2:]
-    return functional.pad(windows, (0, -width % multiple, 0, -height % multiple), mode="replicate")

@@ -30,6 +30,7 @@ from sanum.service.limits import Limits
 from sanum.service.metrics import SHARED
 from sanum.service.models import load_served, model_files
 from sanum.service.retention import Retention
+from sanum.service.streaming import sweep_memory
 from sanum.service.supervisor import STOP_SECONDS, Supervisor
 from sanum.service.tokens import any_token
 from sanum.service.worker import Worker, WorkerSettings
@@ -127,10 +128,7 @@ def serve(config: ServeConfig) -> None:
     engine = config.open()
     _refuse_taken_port(config)
     _announce(config, models)
-    shared = Path(config.data).resolve() / f"metrics-{socket.gethostname()}"
-    shutil.rmtree(shared, ignore_errors=True)
-    shared.mkdir(parents=True, mode=0o700)
-    os.environ[SHARED] = str(shared)
+    _clear_shared(config)
     roles = ("web", *["worker"] * config.workers)
     supervisor = Supervisor(
         roles,
@@ -141,6 +139,15 @@ def serve(config: ServeConfig) -> None:
     check.start()
     supervisor.run()
     check.raise_failure()
+
+
+def _clear_shared(config: ServeConfig) -> None:
+    """An empty folder for the figures that all processes share; what killed ones left in memory goes."""
+    shared = Path(config.data).resolve() / f"metrics-{socket.gethostname()}"
+    shutil.rmtree(shared, ignore_errors=True)
+    shared.mkdir(parents=True, mode=0o700)
+    os.environ[SHARED] = str(shared)
+    sweep_memory(time.time())
 
 
 def _refuse_taken_port(config: ServeConfig) -> None:
