@@ -58,7 +58,6 @@ class Config(Teaching):
         plan: how volumes are made of heads.
         windows: how slices are drawn of made volumes.
         planes: axes across which slices are scored, 0 to 2; the score is their mean.
-        mirrored: also score the volume with left and right swapped, and take the mean; twice the time.
         smoothing_mm: standard deviation of a Gaussian over the score, in mm, for each of `MRI_SEQUENCES`.
         bright: sequences whose score is weighed by how bright the place is within the case's own brain.
         network: model file of this detector whose network is taken in place of a training; "" trains one.
@@ -75,7 +74,6 @@ class Config(Teaching):
     plan: Plan = field(default_factory=Plan)
     windows: Windows = field(default_factory=Windows)
     planes: tuple[int, ...] = (0, 1, 2)
-    mirrored: bool = later(False)
     smoothing_mm: tuple[float, ...] = (2.0, 2.0, 1.5, 2.0)
     bright: tuple[str, ...] = ("FLAIR",)
     network: str = ""
@@ -226,18 +224,13 @@ class MultiContrast(Detector):
         inner = slice(margin, case.grid.shape[0] - margin)
         whole = torch.from_numpy(np.ascontiguousarray(case.voxels[0]))
         log_odds, healthy = torch.full_like(whole, NEVER), whole.clone()
-        volume, mask, (name,) = whole[inner], case.mask[inner], case.modalities
-        found = self._inner(net, volume, mask, name)
-        if self.config.mirrored:
-            mirrored = self._inner(net, volume.flip(0), np.flip(mask, 0), name)
-            found = (found + mirrored.flip(1)) / 2
-        log_odds[inner], healthy[inner] = found
+        log_odds[inner], healthy[inner] = self._inner(net, whole[inner], case.mask[inner], case.modalities[0])
         return log_odds, healthy
 
-    def _inner(self, net: PlaneRestorer, volume: Tensor, mask: Mask, modality: str) -> Tensor:
-        """Both (2, I, J, K) within the part of the grid that training shows."""
+    def _inner(self, net: PlaneRestorer, volume: Tensor, mask: Mask, modality: str) -> tuple[Tensor, Tensor]:
+        """The same within the part of the grid that training shows."""
         told = torch.tensor([float(modality == name) for name in MRI_SEQUENCES])
-        total = torch.zeros((2, *volume.shape), device=volume.device)
+        total = [torch.zeros_like(volume), torch.zeros_like(volume)]
         for axis in self.config.planes:
             others = tuple(other for other in range(3) if other != axis)
             slices = torch.from_numpy(np.flatnonzero(mask.any(axis=others)))
@@ -245,7 +238,7 @@ class MultiContrast(Detector):
                 found = net(windows_along(volume, axis, which, told))
                 for whole, mapped in zip(total, found, strict=True):
                     whole.movedim(axis, 0)[which] += mapped[:, 0] / len(self.config.planes)
-        return total
+        return total[0], total[1]
 
     def _new_net(self) -> PlaneRestorer:
         settings: Config = self.config
