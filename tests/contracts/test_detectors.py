@@ -106,7 +106,7 @@ FROM_HEADS = ("multi-contrast",)
 """Detectors that learn from heads, not from scans: their contract stands in tests of their own."""
 
 NAMES = [entry.name for entry in DETECTORS if entry.name not in FROM_HEADS]
-VARIANTS = [*NAMES, *(name for name in TINY if name not in NAMES)]
+VARIANTS = [*NAMES, *(name for name in TINY if name not in (*NAMES, *FROM_HEADS))]
 """Each detector as it is, then settings that change what it computes: "name variant"."""
 
 

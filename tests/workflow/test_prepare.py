@@ -151,6 +151,7 @@ def test_an_unforeseen_failure_of_one_case_stops_nobody(small, tmp_path, monkeyp
     assert reason.startswith("unforeseen IndexError (index 7 is out of bounds) in test_prepare.py, line")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_ctrl_c_leaves_a_valid_store_that_the_next_run_goes_on_with(cohort_path, tmp_path):
     """As a terminal does it: the signal goes to the command and to all its workers.

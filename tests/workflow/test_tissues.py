@@ -121,6 +121,7 @@ def test_only_heads_can_be_rendered(tmp_path):
         render_store(tmp_path / "plain", tmp_path / "out", "T2w")
 
 
+@pytest.mark.slow
 def test_label_maps_become_heads_and_held_out_ones_teach_nothing(tmp_path):
     """A real template brain as label map: the only shape here that registration accepts."""
     from sanum.prepare.template import icbm152
