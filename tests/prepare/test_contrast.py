@@ -79,7 +79,7 @@ def test_doubt_says_what_it_looks_like_that_the_verdict_means_nothing_and_what_t
     (told,) = flags_of(checked({"T1w": brain_scan()}))
     assert told.startswith("T1w: looks more like FLAIR (70% sure).")
     assert "verdict most likely means nothing: look at the scan" in told
-    assert "call it FLAIR and give it to a model that reads that" in told
+    assert "name it FLAIR, for a model that reads that" in told
 
 
 def test_doubt_about_a_map_asks_for_the_scan_that_was_meant(monkeypatch):

@@ -51,6 +51,18 @@ def test_a_healthy_phantom_is_normal(model, cohort_path):
     assert model.detect(cohort_path.parent / "c09_T1w.nii.gz").status == "normal"
 
 
+@pytest.mark.parametrize(("case", "said"), [("c00", "learned from"), ("c04", "calibrated on"), ("c09", "")])
+def test_a_scan_that_the_model_has_seen_is_judged_with_a_warning(model, cohort_path, case, said):
+    found = model.detect(cohort_path.parent / f"{case}_T1w.nii.gz")
+    assert [said in warning for warning in found.warnings] == ([True] if said else [])
+
+
+def test_no_rate_is_guaranteed_by_a_rule_of_standard_deviations(model, ill):
+    assert model.detect(ill).rule.name == "mean+3std"
+    assert not model.detect(ill).rate_guaranteed
+    assert model.with_rule(sanum.Rule("conformal", 0.2)).detect(ill).rate_guaranteed
+
+
 def test_the_map_lies_on_the_scans_own_oblique_grid(model, tmp_path):
     grid = Grid((62, 66, 84), TILTED)
     voxels, lesion = brain_voxels(grid, seed=40, lesion=True)

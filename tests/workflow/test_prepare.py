@@ -176,7 +176,15 @@ def test_ctrl_c_leaves_a_valid_store_that_the_next_run_goes_on_with(cohort_path,
     ]
     for _ in range(3):  # on a machine that is busy enough the run may end before its signal comes
         shutil.rmtree(folder, ignore_errors=True)
-        run = subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE, text=True)
+        run = subprocess.Popen(
+            command,
+            start_new_session=True,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=lambda: signal.signal(
+                signal.SIGINT, signal.SIG_DFL
+            ),  # a job in the background ignores it
+        )
         deadline = time.monotonic() + 120
         while not list(folder.glob("cases/*/case.json")) and time.monotonic() < deadline:
             time.sleep(0.01)

@@ -140,7 +140,10 @@ def _tissue_refusal(called: str, ratio: float, looks: Looks) -> str:
 
 
 def _doubt(called: str, looks: Looks) -> str:
-    return f"{called}: looks more like {_words(looks)}. {MEANINGLESS}; where it is not {called}, {_way_out(looks)}"
+    return (
+        f"{called}: looks more like {_words(looks)}. If it is {called} all the same, nothing is wrong, and as_called "
+        f"(--as-called) says so. {MEANINGLESS}; where it is not {called}, {_way_out(looks)}"
+    )
 
 
 def _vouched(called: str, looks: Looks) -> str:
@@ -153,7 +156,7 @@ def _vouched(called: str, looks: Looks) -> str:
 def _way_out(looks: Looks) -> str:
     if looks.sequence == OTHER:
         return "give the scan that was meant: no model reads such images"
-    return f"call it {looks.sequence} and give it to a model that reads that (`sanum models` lists them)"
+    return f"name it {looks.sequence}, for a model that reads that (`sanum models` lists them)"
 
 
 def _words(looks: Looks) -> str:

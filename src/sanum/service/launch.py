@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import os
 import shutil
 import socket
@@ -238,6 +239,8 @@ def load_app(config: ServeConfig, engine: Engine) -> APIFlask:
     """
     from sanum.service.app import Deployment, create_app
 
+    for package in ("nibabel", "pydicom"):  # of which two requests that come first at once might import half
+        importlib.import_module(package)
     models = {name: load_served(path) for name, path in _models(config).items()}
     hosts = (*LOOPBACK, *config.hosts) if config.loopback or config.hosts else ()
     deployment = Deployment(Path(config.data), config.loopback, hosts)

@@ -65,7 +65,7 @@ def decide_case(
         healthy_count=decision.healthy_count,
         healthy_as_high=decision.healthy_as_high,
         warnings=(decision.warning, *opinion.warnings) if decision.warning else opinion.warnings,
-        rate_guaranteed=not decision.warning,
+        rate_guaranteed=calibration.rule.name == "conformal" and not decision.warning,
         labels=regions.labels,
     )
 

@@ -22,6 +22,7 @@ from sanum.workflow.decide import decide_case
 from sanum.workflow.detection import CaseDetection as CaseDetection
 from sanum.workflow.disagreement import beside_each_other
 from sanum.workflow.each_modality import detect_each
+from sanum.workflow.leaks import identities
 from sanum.workflow.prepare import prepare_scans, read_row
 
 
@@ -69,7 +70,7 @@ def _detect(model: Model, row: Row, *, on_stage: Callable[[str], None], reconstr
         found = decide_case(opinion, prepared, healthy, provenance, on_template=on_template)
     except (ScanError, CalibrationError) as error:
         return refused(model, row, scan, str(error), started)
-    doubts = (*contrast_warnings(prepared.steps), *_doubts(model, present))
+    doubts = (*contrast_warnings(prepared.steps), *_doubts(model, present), *_seen_before(model, prepared))
     found = replace(
         found,
         provenance=replace(provenance, seconds=_since(started)),
@@ -106,6 +107,19 @@ def _doubts(model: Model, present: tuple[str, ...]) -> tuple[str, ...]:
             f"The healthy {wanted[0]} scans behind this p-value were made, not scanned, so no false-alarm rate is "
             f"guaranteed for {wanted[0]}. Calibrate on 20 to 50 healthy {wanted[0]} scans of your own: "
             "`sanum calibrate … --site NAME`.",
+        )
+    return ()
+
+
+def _seen_before(model: Model, prepared: Prepared) -> tuple[str, ...]:
+    """Whether the model knows the scan already, so that its score says nothing about new ones."""
+    own = set(identities(prepared))
+    if own.intersection(model.facts.get("training_sources", ())):
+        return ("The model learned from this very scan: its score and p-value tell nothing.",)
+    if own.intersection(model.facts.get("calibration_sources", ())):
+        return (
+            "This very scan is among the healthy ones that the model was calibrated on: its p-value tells nothing. Judge "
+            "scans that did not calibrate it.",
         )
     return ()
 

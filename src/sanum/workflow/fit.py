@@ -290,9 +290,11 @@ def calibrate(
             guarantees=guarantees or kept,
         )
 
+    others: Sequence[str] = ()
     if model.takes_each:
         (only,) = store.preparation.modalities
         by_modality, calibration = {**model.single_calibrations, only: over(only)}, None
+        others = model.facts.get("calibration_sources", ())
     else:
         single = model.detector.modalities if model.detector.incomplete == "alone" else ()
         by_modality = {name: over(name) for name in single if len(single) > 1}
@@ -301,7 +303,7 @@ def calibrate(
         **model.facts,
         "calibration_labels": sorted({row.label for row in rows}),
         "calibration_sites": sorted({row.site for row in rows if row.site}),
-        "calibration_sources": sorted({name for names in sources.values() for name in names}),
+        "calibration_sources": sorted({*others, *(name for names in sources.values() for name in names)}),
         "calibrated_for_site": site,
         "calibrated_on_made": _calibrated_on_made(model, store, rows),
     }
