@@ -255,5 +255,8 @@ def _modality(path: Path, given: str | None) -> str | None:
         raise ConfigError(f"modality {given!r} is not known; {did_you_mean(given, MODALITIES)}")
     named = modality_of(path)
     if given is not None and named is not None and given != named:
-        raise ScanError(f"{path}: named _{named} but given as {given}; correct the name or the table")
+        raise ScanError(
+            f"{path}: named _{named} but given as {given}; correct the name or the table, or take a model that reads "
+            f"{named} (`sanum models`)"
+        )
     return named if given is None else given
