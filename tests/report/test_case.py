@@ -167,12 +167,15 @@ def test_warnings_stand_with_the_decision(tmp_path):
 
 
 def test_no_rate_is_guaranteed_below_a_warning_that_takes_it_back(tmp_path):
-    plain = replace(normal(), rule=Rule("conformal", 0.05))
+    plain = replace(abnormal(), rule=Rule("conformal", 0.05), finding_control="at most 5% have any")
+    assert "at most 5% have any" in words(written(tmp_path, plain))
     assert "on average at most 5 in 100" in words(written(tmp_path, plain))
     warned = replace(plain, warnings=("the healthy scans were made",), rate_guaranteed=False)
     page = words(written(tmp_path, warned))
     assert "in 100 healthy scans" not in page
     assert "No rate of false alarms is guaranteed here" in page
+    assert "at most 5% have any" not in page
+    assert "no rate is guaranteed for them either" in page
 
 
 def test_findings_with_p_values_say_which_are_significant(tmp_path):
