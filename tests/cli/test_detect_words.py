@@ -5,6 +5,7 @@ from sanum.cli.detect import _sentence
 LINE = {
     "case": "sub-01",
     "status": "abnormal",
+    "rule": "conformal, p ≤ 0.05",
     "score": "9",
     "threshold": "4.6",
     "p_value": "0.05",
@@ -19,7 +20,7 @@ LINE = {
 
 def test_one_finding_is_one_and_the_reports_sentence_is_there():
     assert _sentence(LINE) == (
-        "sub-01: abnormal, score 9 (threshold 4.6), p = 0.050, 1 finding, 1 significant (153.20 ml). "
+        "sub-01: abnormal (rule: conformal, p ≤ 0.05), score 9 (threshold 4.6), p = 0.050, 1 finding, 1 significant (153.20 ml). "
         "Of 19 healthy reference scans, 0 scored as high."
     )
 

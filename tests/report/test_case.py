@@ -171,6 +171,9 @@ def test_no_rate_is_guaranteed_below_a_warning_that_takes_it_back(tmp_path):
     assert "at most 5% have any" in words(written(tmp_path, plain))
     assert "on average at most 5 in 100" in words(written(tmp_path, plain))
     warned = replace(plain, warnings=("the healthy scans were made",), rate_guaranteed=False)
+    told = warned.to_dict()["finding_control"]
+    assert told == "Findings are judged by the same healthy scans, so no rate is guaranteed for them either."
+    assert plain.to_dict()["finding_control"] == "at most 5% have any"
     page = words(written(tmp_path, warned))
     assert "in 100 healthy scans" not in page
     assert "No rate of false alarms is guaranteed here" in page

@@ -15,6 +15,11 @@ def test_each_label_goes_to_its_tissue():
     assert [TISSUES[n] for n in members[:, 0, 0, 1:].argmax(axis=0)] == list(TISSUES)
 
 
+def test_skin_is_soft_tissue_and_only_515_and_516_are_bone():
+    members = memberships_of_labels(np.array([[[511, 515, 516]]]))
+    assert [TISSUES[n] for n in members[:, 0, 0].argmax(axis=0)] == ["soft", "bone", "bone"]
+
+
 def test_a_label_that_no_tissue_has_is_refused_by_number():
     with pytest.raises(ScanError, match=r"no tissue is known for \[77\]"):
         memberships_of_labels(np.array([[[2, 77]]]))

@@ -48,6 +48,18 @@ class Rule:
     name: Literal["mean+3std", "quantile", "conformal"] = "mean+3std"
     level: float = 3.0
 
+    def __str__(self) -> str:
+        """What makes a score abnormal, in a few words.
+
+        >>> str(Rule("conformal", 0.05))
+        'conformal, p ≤ 0.05'
+        """
+        return {
+            "mean+3std": f"above mean + {self.level:g} standard deviations",
+            "quantile": f"above the {self.level:g} quantile",
+            "conformal": f"conformal, p ≤ {self.level:g}",
+        }[self.name]
+
 
 GroupColumn = Literal["site", "age", "sex"]
 FindingControl = Literal["family-wise", "false-discovery"]

@@ -275,7 +275,7 @@ class Detection:
         is_image: the case is a 2D picture.
         provenance: model, inputs, steps, time.
         slices: axial slices of the model grid with their own p-values, where the calibration supports it.
-        finding_control: one sentence on what is guaranteed about the findings together.
+        finding_control: one sentence on what the calibration guarantees about the findings together.
         healthy_group: the healthy subjects the case was compared with, where the calibration has groups.
         healthy_count: how many they were; None where it was not recorded.
         healthy_as_high: how many of them score as high.
@@ -314,6 +314,14 @@ class Detection:
         """True, False, or None when the case was refused."""
         return None if self.status == "refused" else self.status == "abnormal"
 
+    @property
+    def control_of_findings(self) -> str:
+        """`finding_control`, taken back where the case's own guarantee does not hold."""
+        conformal = self.rule is not None and self.rule.name == "conformal"
+        if conformal and self.finding_control and not self.rate_guaranteed:
+            return "Findings are judged by the same healthy scans, so no rate is guaranteed for them either."
+        return self.finding_control
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON form, without the map.
 
@@ -335,7 +343,7 @@ class Detection:
             "is_image": self.is_image,
             "modality": self.modality,
             "slices": self.slices,
-            "finding_control": self.finding_control,
+            "finding_control": self.control_of_findings,
             "healthy_group": self.healthy_group,
             "healthy_count": self.healthy_count,
             "healthy_as_high": self.healthy_as_high,

@@ -83,7 +83,7 @@ def case_page(
         detection=detection,
         verdict=wording.verdict(detection),
         rule=wording.rule_sentence(detection),
-        finding_control=wording.control_of_findings(detection),
+        finding_control=detection.control_of_findings,
         p_value_meaning=wording.p_value_sentence(detection, card),
         findings=findings,
         tested=wording.findings_are_tested(detection),

@@ -19,6 +19,7 @@ COLUMNS = (
     "label",
     "site",
     "status",
+    "rule",
     "score",
     "p_value",
     "findings",

@@ -122,7 +122,7 @@ def _lines(detection: Detection) -> list[str]:
         lines += [*_wrapped(wording.rule_sentence(detection)), ""]
     if detection.findings:
         lines += [*_table(detection), ""]
-        lines += [*_wrapped(wording.control_of_findings(detection)), ""]
+        lines += [*_wrapped(detection.control_of_findings), ""]
     lines += [*_wrapped(f"Model file: sha256 {told.model_sha256}"), "", *_wrapped(NOTICE)]
     return lines
 

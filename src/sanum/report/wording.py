@@ -152,14 +152,6 @@ def rule_sentence(detection: Detection) -> str:
     )
 
 
-def control_of_findings(detection: Detection) -> str:
-    """What is guaranteed about the findings together; nothing where the case's own guarantee fails."""
-    conformal = detection.rule is not None and detection.rule.name == "conformal"
-    if conformal and detection.finding_control and not detection.rate_guaranteed:
-        return "Findings are judged by the same healthy scans, so no rate is guaranteed for them either."
-    return detection.finding_control
-
-
 def healthy_count(card: Mapping[str, Any]) -> int | None:
     """Number of healthy subjects the decision was calibrated on, from the model card."""
     calibration = card.get("calibration")

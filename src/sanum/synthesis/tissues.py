@@ -42,11 +42,12 @@ _LABELS: Mapping[str, tuple[int, ...]] = {
     "cerebellar-cortex": (8, 47),
     "brainstem": (7, 16, 46),
     "plexus": (29, 30, 31, 61, 62, 63, 136, 137, 163, 164),
-    "soft": (502, 506, 507, 508, 509, 512, 514, 530),
-    "bone": (511, 515, 516),
+    "soft": (502, 506, 507, 508, 509, 511, 512, 514, 530),
+    "bone": (515, 516),
 }
 """FreeSurfer's numbers, and those above 500 of SynthSeg's maps outside the brain (Billot et al. 2023). Of the numbers
-136, 137, 163 and 164 the authors say choroid plexus; 25 and 57 are old lesions of white matter."""
+136, 137, 163 and 164 the authors say choroid plexus; 25 and 57 are old lesions of white matter. 511 is skin, 515 and 516
+are cortical and cancellous bone."""
 
 KNOWN_LABELS = frozenset(number for numbers in _LABELS.values() for number in numbers)
 

@@ -135,6 +135,7 @@ def _saved(job: _Job, found: CaseDetection) -> dict[str, Any]:
         "label": job.row.label,
         "split": job.row.split or "",
         "status": found.status,
+        "rule": "" if found.rule is None else str(found.rule),
         "score": _cell(found.score),
         "threshold": _cell(found.threshold),
         "p_value": _cell(found.p_value),

@@ -41,12 +41,13 @@ class CaseDetection(Detection):
         """One line: the decision and what it rests on."""
         if self.status == "refused":
             return f"<{self.case}: refused, {self.reason}>"
+        rule = "" if self.rule is None else f" (rule: {self.rule})"
         chance = "" if self.p_value is None else f", p = {self.p_value:.3f}"
         largest = max(self.findings, key=lambda one: one.size, default=None)
         found = "" if largest is None else f", the largest {largest.size:.3g} {largest.unit}"
         warned = f"; warning: {' | '.join(self.warnings)}" if self.warnings else ""
         return (
-            f"<{self.case}: {self.status}, score {self.score:.4g} (threshold {self.threshold:.4g}){chance}, "
+            f"<{self.case}: {self.status}{rule}, score {self.score:.4g} (threshold {self.threshold:.4g}){chance}, "
             f"{len(self.findings)} findings{found}{warned}>"
         )
 
