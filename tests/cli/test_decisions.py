@@ -22,6 +22,17 @@ def test_calibrate_says_what_is_guaranteed_and_what_is_not(model_path, tmp_path)
     assert "guarantees no false-alarm rate" in plain.output
 
 
+def test_calibrate_says_for_each_modality_what_holds_and_what_all_share_once(tmp_path):
+    """The default model: only its T1w scans were scanned, so no rate stands beside the others."""
+    done = run("calibrate", "sanum-brain", "--level", "0.1", "--out", tmp_path / "model.safetensors")
+    assert done.exit_code == 0, done.output
+    assert done.output.count("Family-wise control") == 1
+    lines = {line.split(":")[0].strip(): line for line in done.output.splitlines()}
+    assert "19 healthy subjects guarantee at most 0.100 false alarms" in lines["T1w"]
+    for made in ("FLAIR", "T2w", "PDw"):
+        assert lines[made].endswith("who were made: no rate of false alarms is guaranteed")
+
+
 def test_calibrate_by_group_names_the_groups(model_path, store, tmp_path):
     out = tmp_path / "model.safetensors"
     options = ("--rule", "conformal", "--level", "0.25", "--group", "site", "--findings", "false-discovery")

@@ -147,6 +147,18 @@ def test_ages_hidden_above_a_limit_count_as_the_limit(tmp_path):
     )
 
 
+def test_cases_without_a_wanted_modality_are_left_out_and_counted(tmp_path):
+    scans = ({"T1w": tmp_path / "a"}, {"CT": tmp_path / "b"}, {"T1w": tmp_path / "c", "CT": tmp_path / "c"})
+    rows = tuple(Row(name, name, one) for name, one in zip("abc", scans, strict=True))
+    cohort = Cohort(tmp_path, rows, ("T1w", "CT"))
+    shown = cohort.showing(["T1w"])
+    assert [row.case for row in shown] == ["a", "c"]
+    assert shown.notes == ("cases left out, without T1w: 1",)
+    assert cohort.showing(["T1w", "CT"]).notes == ()
+    with pytest.raises(CohortError, match="no case with FLAIR; there is T1w, CT"):
+        cohort.showing(["FLAIR"])
+
+
 def test_selection_by_split_and_label(tmp_path):
     path = table(
         tmp_path,

@@ -78,8 +78,71 @@ def test_scans_that_could_not_be_prepared_are_told(scans, tmp_path):
     from tests.cohorts import GRID
 
     write_volume(tmp_path / "flat_T1w.nii.gz", np.ones(GRID.shape, np.float32), GRID)
-    with pytest.warns(UserWarning, match="1 of 9 scans could not be prepared, such as flat_T1w: .*contrast"):
-        sanum.train([*scans[:8], tmp_path / "flat_T1w.nii.gz"], "intensity", preparation=SLICES)
+    given = [*scans[:8], tmp_path / "flat_T1w.nii.gz"]
+    why = "1 of 9 scans could not be prepared and are left out:\n  flat_T1w: .*contrast"
+    with pytest.warns(UserWarning, match=why):
+        sanum.train(given, "intensity", preparation=SLICES, calibration_share=0.4, folder=tmp_path / "prepared")
+    with pytest.warns(UserWarning, match=why):
+        sanum.train(tmp_path / "prepared", "intensity")
+
+
+def test_flagged_scans_are_told_and_a_long_list_is_cut(store, monkeypatch):
+    from dataclasses import replace
+
+    from sanum.core.quality import CaseQuality
+    from sanum.workflow import left_out
+
+    real = store.load("c00")
+    monkeypatch.setattr(left_out, "NAMED", 2)
+    monkeypatch.setattr(
+        type(store), "load", lambda self, case: replace(real, quality=CaseQuality((), flags=("upside down",)))
+    )
+    assert left_out.remarks(store) == (
+        "12 of 12 scans are used but flagged, look at them:\n  c00: upside down\n  c01: upside down\n"
+        "  and 10 more; `sanum check` lists all of a store that `folder=` keeps"
+    )
+
+
+def test_a_quarter_of_those_that_do_not_test_calibrates_from_python_and_by_the_command(scans):
+    from sanum.cohort.splits import SHARES
+
+    assert SHARES["calibration"] / (1 - SHARES["test"]) == pytest.approx(0.25)
+    model = sanum.train(scans[:8], "intensity", preparation=SLICES)
+    assert (model.facts["training_subjects"], len(model.calibration.scores)) == (6, 2)
+
+
+def test_a_stopped_training_says_in_one_line_what_is_kept_and_goes_on_from_there(store, tmp_path, monkeypatch):
+    """As Ctrl-C after the second epoch: the message names the checkpoint, and resuming gives the same weights."""
+    from sanum.training import run
+
+    settings = {"epochs": 3, "widths": [4]}
+    whole = sanum.train(store, "cae", settings=settings)
+
+    def stop(report):
+        if report.epoch_ended and report.epoch == 2:
+            raise KeyboardInterrupt
+
+    def stopped(*given):
+        device, checkpoint, resume, _ = given
+        return run.Run(device, checkpoint, resume, stop)
+
+    out = tmp_path / "m.safetensors"
+    with monkeypatch.context() as patched:
+        patched.setattr("sanum.workflow.own_data.Run", stopped)
+        with pytest.raises(KeyboardInterrupt, match=r"^stopped; .* resume=True goes on from .*m\.checkpoint$"):
+            sanum.train(store, "cae", settings=settings, out=out)
+    resumed = sanum.train(store, "cae", settings=settings, out=out, resume=True)
+    assert resumed.detector.state_sha256() == whole.detector.state_sha256()
+    assert not (tmp_path / "m.checkpoint").exists()
+
+
+def test_what_is_left_after_a_stop_without_a_folder_is_said(scans, monkeypatch):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sanum.workflow.own_data.prepare_cohort", stop)
+    with pytest.raises(KeyboardInterrupt, match="nothing was kept: folder= keeps"):
+        sanum.calibrate("sanum-brain", scans[:3])
 
 
 def test_what_is_no_data_is_refused(model_path):

@@ -39,6 +39,7 @@ def test_equal_names_with_different_anatomy_are_called_out(tmp_path):
     found = check_pairing(cohort)
     assert not found.really
     assert found.sentence().startswith("NOT REALLY PAIRED")
+    assert found.sentence().endswith(f"`sanum prepare … --modality {cohort.modalities[0]}`")
     apart = separated(cohort)
     assert [len(row.scans) for row in apart] == [1] * 20
     assert len({row.subject for row in apart}) == 20

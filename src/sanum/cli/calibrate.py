@@ -11,6 +11,7 @@ from sanum.cli.arguments import Device, ModelFile
 
 if TYPE_CHECKING:
     from sanum.core.records import Calibration
+    from sanum.model import Model
 
 
 def run(
@@ -29,7 +30,8 @@ def run(
     site: Annotated[
         str | None,
         typer.Option(
-            help="Calibrate for one site from 20 to 50 local healthy scans; weights stay as they are."
+            help="Calibrate for one site, from its 20 to 50 healthy scans: takes rows of that site or of none, of split "
+            "calibration or without split. Without --site all rows of split calibration are taken, and no others."
         ),
     ] = None,
     group: Annotated[
@@ -68,32 +70,40 @@ def run(
         out=target,
         allow_labels=allow_label or [],
     )
-    for modality in calibrated.single_calibrations if calibrated.takes_each else [""]:
-        for line in _statements(calibrated.calibrated(modality)):
-            print(f"{target}: {modality and modality + ': '}{line}")
-    if made := calibrated.facts.get("calibrated_on_made"):
-        print(f"{target}: calibrated on made scans of {', '.join(made)}: no rate is guaranteed for them")
+    print(f"{target}:")
+    for line in _statements(calibrated):
+        print(f"  {line}")
 
 
-def _statements(kept: Calibration) -> list[str]:
-    """What the calibration guarantees, group by group, and what it does not."""
+def _statements(model: Model) -> list[str]:
+    """What each calibration guarantees, group by group, and what it does not; what all share is said once."""
+    from sanum.calibration.judge import control_sentence
+
+    kept = model.single_calibrations if model.takes_each else {"": model.calibrated()}
+    made = set(model.facts.get("calibrated_on_made", ()))
+    hollow = {name for name in kept if name in made or (made and not name)}
+    said = [line for name, one in kept.items() for line in _of_one(name, one, name in hollow)]
+    controls = dict.fromkeys(control_sentence(one) for name, one in kept.items() if name not in hollow)
+    return [*said, *(control for control in controls if control)]
+
+
+def _of_one(modality: str, kept: Calibration, made: bool) -> list[str]:
     from sanum.calibration.conformal import guarantee
     from sanum.calibration.groups import group_sizes
-    from sanum.calibration.judge import control_sentence
     from sanum.calibration.rules import smallest_level, threshold
 
-    said = [
-        f"rule {kept.rule.name}, level {kept.rule.level:g}, threshold {threshold(kept.scores, kept.rule):.6g}, "
-        f"{len(kept.scores)} healthy subjects; smallest false-alarm level they can guarantee: "
-        f"{smallest_level(len(kept.scores)):.3f}"
+    count = len(kept.scores)
+    whose = f"{modality}: " if modality else ""
+    said = f"{whose}{kept.rule}, threshold {threshold(kept.scores, kept.rule):.6g}"
+    if made:
+        return [f"{said}; {count} healthy subjects, who were made: no rate of false alarms is guaranteed"]
+    if kept.rule.name != "conformal":
+        least = f"--rule conformal does, down to {smallest_level(count):.3f}"
+        return [f"{said}; {count} healthy subjects; this rule guarantees no false-alarm rate, {least}"]
+    sizes = group_sizes(kept)
+    if not sizes:
+        return [f"{said}; {guarantee(count, kept.rule.level).sentence()}"]
+    groups = [
+        f"{whose}group {name}: {guarantee(size, kept.rule.level).sentence()}" for name, size in sizes.items()
     ]
-    if kept.rule.name == "conformal":
-        sizes = group_sizes(kept) or {"": len(kept.scores)}
-        said += [
-            (f"group {name}: " if name else "") + guarantee(size, kept.rule.level).sentence()
-            for name, size in sizes.items()
-        ]
-    else:
-        said.append("this rule guarantees no false-alarm rate; --rule conformal does")
-    control = control_sentence(kept)
-    return [*said, control] if control else said
+    return [said, *groups]

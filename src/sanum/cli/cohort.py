@@ -7,6 +7,8 @@ from typing import Annotated, Optional
 
 import typer
 
+from sanum.cohort.splits import SHARES
+
 BY_MASK = "mask"
 
 
@@ -34,10 +36,10 @@ def run(
             help="How files are named: '{subject}/{subject}_{modality}.nii.gz'; also {session}, {run}, *."
         ),
     ] = None,
-    train: Annotated[float, typer.Option(help="Share of healthy subjects to train on.")] = 0.6,
+    train: Annotated[float, typer.Option(help="Share of healthy subjects to train on; what is left tests.")] = SHARES["train"],
     calibration: Annotated[
         float, typer.Option(help="Share of healthy subjects held out to calibrate.")
-    ] = 0.2,
+    ] = SHARES["calibration"],
     seed: Annotated[int, typer.Option(help="Seed of the split by subject.")] = 0,
 ) -> None:
     """Write a cohort table (one row a case) from a BIDS data set or a plain folder, split by subject.

@@ -45,6 +45,9 @@ def run(
     if as_called:
         table = replace(table, rows=tuple(replace(row, as_called=True) for row in table))
     modalities = list(modality or table.modalities)
+    table = table.showing(modalities)
+    for note in table.notes:
+        print(f"note: {note}")
     preparation = preparation_from_dict(
         {"preset": preset, "modalities": modalities, **parse_settings(setting or [])}
     )

@@ -23,12 +23,12 @@ def run(
     ] = None,
 ) -> None:
     """Train on the healthy training split, then calibrate on the healthy calibration split if there is one."""
-    from sanum.cli.terminal import training_progress
     from sanum.core.config import parse_settings
     from sanum.prepare.store import Store
     from sanum.training.process_group import process_group
     from sanum.training.run import Run
     from sanum.workflow.fit import fit_and_calibrate
+    from sanum.workflow.progress import training_progress
 
     checkpoint = out.with_suffix(".checkpoint")
     with process_group(device) as together, training_progress() as on_progress:

@@ -13,6 +13,9 @@ from sanum.core.records import Split
 
 SHARES: Mapping[str, float] = MappingProxyType({"train": 0.6, "calibration": 0.2, "test": 0.2})
 
+CALIBRATION_SHARE = SHARES["calibration"] / (SHARES["calibration"] + SHARES["train"])
+"""Of the subjects that do not test: a quarter, whether some test or none."""
+
 NO_SHARE = 1e-9
 """Shares below are zero: what is left after subtracting decimal fractions from 1."""
 

@@ -94,6 +94,20 @@ class Cohort:
         )
         return replace(self, rows=rows)
 
+    def showing(self, modalities: Sequence[str]) -> Cohort:
+        """The rows with a scan of any of these modalities; a note tells how many have none.
+
+        Raises:
+            CohortError: no row has any.
+        """
+        rows = tuple(row for row in self.rows if any(name in row.scans for name in modalities))
+        named = ", ".join(modalities)
+        if not rows:
+            raise CohortError(f"{self.path}: no case with {named}; there is {', '.join(self.modalities)}")
+        lacking = len(self.rows) - len(rows)
+        told = (f"cases left out, without {named}: {lacking}",) if lacking else ()
+        return replace(self, rows=rows, notes=(*self.notes, *told))
+
 
 def read_cohort(path: Path | str, *, check_files: bool = True) -> Cohort:
     """Read a cohort table strictly.

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from sanum.cohort.discover import discover
-from sanum.cohort.splits import split_by_subject
+from sanum.cohort.splits import CALIBRATION_SHARE, split_by_subject
 from sanum.cohort.table import Cohort, read_cohort
 from sanum.core.errors import CohortError
 from sanum.core.modalities import AnyOf
@@ -26,9 +26,10 @@ from sanum.training.run import Run
 from sanum.workflow import evaluate as evaluation
 from sanum.workflow import fit as fitting
 from sanum.workflow.inputs import gather
+from sanum.workflow.left_out import remarks
 from sanum.workflow.loaded import PathLike, load
 from sanum.workflow.prepare import prepare_cohort
-from sanum.workflow.progress import progress
+from sanum.workflow.progress import progress, training_progress
 
 Data: TypeAlias = Store | Cohort | PathLike | Sequence[PathLike]
 """A prepared store or its folder; a cohort, its table, a folder of scans (BIDS, DICOM, plain); or a list of scans."""
@@ -41,9 +42,10 @@ def train(
     settings: Mapping[str, Any] | None = None,
     modality: str | None = None,
     preparation: Preparation | None = None,
-    calibration_share: float = 0.3,
+    calibration_share: float = CALIBRATION_SHARE,
     folder: PathLike | None = None,
     out: PathLike | None = None,
+    resume: bool = False,
     seed: int = 0,
     device: str = "auto",
     workers: int = 1,
@@ -57,9 +59,11 @@ def train(
         settings: overrides of the recipe's config.
         modality: what scans show whose names do not tell.
         preparation: `Template` for volumes and `Slices` for pictures by default; a store has its own.
-        calibration_share: part of the subjects that calibrate, above 0 and below 1.
+        calibration_share: part of the subjects that calibrate, above 0 and below 1; a quarter by default, as of those
+            that do not test in a table of `sanum cohort`.
         folder: where prepared scans are kept, to go on from and to evaluate on; nothing is kept by default.
-        out: model file to write.
+        out: model file to write. A network keeps a checkpoint beside it while it trains (`<name>.checkpoint`).
+        resume: go on from that checkpoint, of a training that was stopped.
         seed: of everything random.
         device: "auto" (CUDA where there is one), "cpu", "cuda", …
         workers: processes that prepare scans.
@@ -73,14 +77,25 @@ def train(
         TrainingError: training diverged.
         CalibrationError: too few held-out subjects.
 
+    Warns:
+        UserWarning: scans that could not be prepared and are left out, or that are used but flagged, each with why.
+
     >>> sanum.train(prepared, recipe="intensity")
     <intensity: intensity for T1w, calibrated on 4 healthy subjects, rule mean+3std 3>
     """
     shares: dict[Split, float] = {"train": 1.0 - calibration_share, "calibration": calibration_share}
-    with _store(healthy, modality, preparation, folder, "healthy", workers, shares) as store:
-        model = fitting.fit(store, recipe, settings, seed=seed, run=Run(device))
-        model = fitting.calibrate(model, store)
-    return _kept(model, out)
+    checkpoint = None if out is None else Path(out).with_suffix(".checkpoint")
+    with (
+        _told_when_stopped(folder, checkpoint),
+        _store(healthy, modality, preparation, folder, "healthy", workers, shares) as store,
+    ):
+        with training_progress() as on_progress:
+            run = Run(device, checkpoint, resume, on_progress)
+            model = fitting.fit(store, recipe, settings, seed=seed, run=run)
+        model = _kept(fitting.calibrate(model, store), out)
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
+    return model
 
 
 def calibrate(
@@ -104,7 +119,7 @@ def calibrate(
         level: of the rule; for "conformal" the share of healthy scans that may be called abnormal.
         modality: what scans show whose names do not tell; or which of several a model that judges each by itself is
             calibrated for.
-        site: take the healthy rows of this site only.
+        site: needed only where a table lists several sites: takes the rows of this one and those that tell no site.
         folder: where prepared scans are kept; nothing is kept by default.
         out: model file to write.
         workers: processes that prepare scans.
@@ -118,13 +133,19 @@ def calibrate(
         CalibrationError: too few subjects for the rule and level.
         ConfigError: unknown rule.
 
+    Warns:
+        UserWarning: see `train`.
+
     >>> sanum.calibrate(model_file, prepared, level=0.2)
     <brightness: intensity for T1w, calibrated on 4 healthy subjects, rule conformal 0.2>
     """
     fitted = _loaded(model)
     decision = fitting.make_rule(rule, level)
     shares: dict[Split, float] = {"calibration": 1.0}
-    with _store(healthy, modality, fitted, folder, "healthy", workers, shares) as store:
+    with (
+        _told_when_stopped(folder),
+        _store(healthy, modality, fitted, folder, "healthy", workers, shares) as store,
+    ):
         calibrated = fitting.calibrate(fitted, store, rule=decision, site=site)
     return _kept(calibrated, out)
 
@@ -193,26 +214,40 @@ def _store(
     shares: Mapping[Split, float],
 ) -> Iterator[Store]:
     """The data as a prepared store, which lives as long as the block where no folder keeps it."""
-    if isinstance(data, Store):
-        yield data
-        return
-    if isinstance(data, str | Path) and (Path(data) / "preparation.json").is_file():
-        yield Store.open(Path(data))
-        return
-    cohort = _split(_cohort(data, modality, made_for, label), shares)
     with tempfile.TemporaryDirectory(prefix="sanum-") as scratch:
-        target = Path(scratch) / "prepared" if folder is None else Path(folder)
-        how = _preparation(made_for, cohort, modality)
-        with progress("preparing", len(cohort)) as advance:
-            rows = prepare_cohort(cohort, target, how, workers=workers, on_done=lambda one: advance(one.case))
-        failed = [row for row in rows if row.status != "ready"]
-        if failed:
-            warnings.warn(
-                f"{len(failed)} of {len(rows)} scans could not be prepared, such as {failed[0].case}: "
-                f"{failed[0].reason}",
-                stacklevel=4,
-            )
-        yield Store.open(target)
+        store = _ready_made(data)
+        if store is None:
+            cohort = _split(_cohort(data, modality, made_for, label), shares)
+            how = _preparation(made_for, cohort, modality)
+            cohort = cohort.showing(how.modalities)
+            target = Path(scratch) / "prepared" if folder is None else Path(folder)
+            with progress("preparing", len(cohort)) as advance:
+                prepare_cohort(cohort, target, how, workers=workers, on_done=lambda one: advance(one.case))
+            store = Store.open(target)
+        if told := remarks(store):
+            warnings.warn(told, stacklevel=4)
+        yield store
+
+
+def _ready_made(data: Data) -> Store | None:
+    if isinstance(data, Store):
+        return data
+    if isinstance(data, str | Path) and (Path(data) / "preparation.json").is_file():
+        return Store.open(Path(data))
+    return None
+
+
+@contextlib.contextmanager
+def _told_when_stopped(folder: PathLike | None, checkpoint: Path | None = None) -> Iterator[None]:
+    """Ctrl-C says in one line what is kept, without the stack of the library."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        kept = [] if folder is None else [f"prepared scans are kept in {folder}"]
+        if checkpoint is not None and checkpoint.exists():
+            kept.append(f"the same call with resume=True goes on from {checkpoint}")
+        nothing = "nothing was kept: folder= keeps prepared scans, out= a checkpoint of a network"
+        raise KeyboardInterrupt(f"stopped; {'; '.join(kept) or nothing}") from None
 
 
 def _cohort(

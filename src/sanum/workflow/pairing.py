@@ -38,11 +38,13 @@ class Pairing:
         share: mean share of strangers that a partner beats in mutual information; 0.5 by chance, 1 for true pairs.
         pairs: compared.
         sizes_differ: pairs whose two pictures differ in size.
+        modalities: that the files show.
     """
 
     share: float
     pairs: int
     sizes_differ: int
+    modalities: tuple[str, ...]
 
     @property
     def really(self) -> bool:
@@ -59,7 +61,8 @@ class Pairing:
             return f"pairs checked: {told}"
         return (
             f"NOT REALLY PAIRED: {told}. The same number or name stands for different anatomy here, so nothing may be "
-            "learned from comparing the two; each file is listed as a case of its own"
+            "learned from comparing the two; each file is listed as a case of its own. "
+            f"To go on with one of them: `sanum prepare … --modality {self.modalities[0]}`"
         )
 
 
@@ -84,7 +87,7 @@ def check_pairing(cohort: Cohort) -> Pairing | None:
     own = np.diag(shared)[:, None]
     others = ~np.eye(len(first), dtype=bool)
     beaten = np.where(others, (own > shared) + 0.5 * (own == shared), 0.0).sum(1) / others.sum(1)
-    return Pairing(float(beaten.mean()), len(first), sizes_differ)
+    return Pairing(float(beaten.mean()), len(first), sizes_differ, cohort.modalities)
 
 
 def separated(cohort: Cohort) -> Cohort:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from sanum.training.run import Progress
 
 QUIET_SECONDS = 10.0
 """Least time between two lines in a log."""
@@ -24,7 +25,8 @@ def progress(title: str, total: int | None) -> Iterator[Callable[[str], None]]:
     `total` is None where it is not known before.
     """
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
 
     console = Console(stderr=True)
     if not console.is_terminal and not console.is_jupyter:
@@ -37,13 +39,52 @@ def progress(title: str, total: int | None) -> Iterator[Callable[[str], None]]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    with Progress(*columns, console=console, disable=_bare_notebook(console)) as bar:
+    with Bar(*columns, console=console, disable=_bare_notebook(console)) as bar:
         task = bar.add_task(title, total=total, note="")
 
         def advance(note: str) -> None:
             bar.update(task, advance=1, note=note)
 
         yield advance
+
+
+@contextlib.contextmanager
+def training_progress() -> Iterator[Callable[[Progress], None]]:
+    """Show training on standard error: a bar on a terminal, a line an epoch in a log.
+
+    Yields the function that takes the loop's reports.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True)
+    if not console.is_terminal and not console.is_jupyter:
+        yield _log_epoch
+        return
+    columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"))
+    with Bar(*columns, console=console, disable=_bare_notebook(console)) as bar:
+        task = bar.add_task("training", total=None, note="")
+
+        def show(report: Progress) -> None:
+            bar.update(task, completed=report.epoch, total=report.epochs, note=_training_note(report))
+
+        yield show
+
+
+def _log_epoch(report: Progress) -> None:
+    if report.epoch_ended:
+        print(
+            f"epoch {report.epoch} of {report.epochs}: {_training_note(report)}", file=sys.stderr, flush=True
+        )
+
+
+def _training_note(report: Progress) -> str:
+    validation = "" if report.validation_loss is None else f", validation {report.validation_loss:.5f}"
+    return (
+        f"loss {report.loss:.5f}{validation}, {report.images_per_second:.0f} images/s, "
+        f"{report.seconds_left:.0f} s left"
+    )
 
 
 def _lines(title: str, total: int | None) -> Callable[[str], None]:
