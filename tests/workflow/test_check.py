@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ from sanum.core.sequence import SEQUENCES, Looks
 from sanum.formats import read_scan, write_volume
 from sanum.prepare import contrast
 from sanum.prepare.presets import Slices
-from sanum.workflow.check import check
+from sanum.prepare.store import Store
+from sanum.workflow.check import _fullest_slice, check
 from sanum.workflow.prepare import prepare_cohort
 from tests.phantoms import RAS_2MM, brain_voxels
 from tests.report.html_checks import words
@@ -67,15 +69,16 @@ def test_a_scan_under_a_wrong_name_fails_until_a_person_vouches_and_is_flagged_t
     taken = CliRunner().invoke(app, [*asked, "--out", str(tmp_path / "store"), "--as-called"])
     assert taken.exit_code == 0
     found = check(tmp_path / "store", tmp_path / "check.html")
-    assert found.flagged == ("a",)
+    assert "taken as called" in found.flagged["a"]
     assert not found.passes("flagged")
     assert "taken as called" in lines_of(found.table)[0]["flags"]
 
 
 def test_failed_and_unusual_cases_are_named_on_the_page_and_in_the_table(made, tmp_path):
     found = check(made, tmp_path / "check.html")
-    assert found.failed == ("empty",)
-    assert "c9" in found.unusual
+    assert list(found.failed) == ["empty"]
+    assert found.failed["empty"]
+    assert re.search(r"Noise within the brain, of its median 0\.\d+, usual 0\.\d+", found.unusual["c9"])
     assert found.ready == 10
     text = words(found.page.read_text(encoding="utf-8"))
     assert "empty" in text[text.index("Failed") : text.index("Look at these first")]
@@ -90,12 +93,21 @@ def test_failed_and_unusual_cases_are_named_on_the_page_and_in_the_table(made, t
     assert lines[-1]["reason"]
 
 
+def test_the_slice_with_the_most_brain_is_drawn(made):
+    prepared = Store.open(made).load("c0")
+    areas = prepared.mask.sum(axis=(0, 1))
+    shown = _fullest_slice(prepared)
+    assert (shown == prepared.voxels[..., areas.argmax()]).all()
+    assert shown.shape == prepared.voxels.shape[:3]
+
+
 def test_the_exit_code_is_a_gate(made, tmp_path):
     out = ["--out", str(tmp_path / "check.html")]
     run = CliRunner().invoke
     stopped = run(app, ["check", str(made), *out])
     assert stopped.exit_code == 3
-    assert "failed: empty" in stopped.stdout
+    assert f"failed: empty: {Store.open(made).manifest()[-1].reason}" in stopped.stdout
+    assert "unusual: c9: " in stopped.stdout
     assert run(app, ["check", str(made), *out, "--fail-on", "never"]).exit_code == 0
 
 
@@ -103,8 +115,8 @@ def test_each_level_of_the_gate_includes_those_before(made, tmp_path):
     found = check(made, tmp_path / "check.html")
     import dataclasses
 
-    fine = dataclasses.replace(found, failed=(), flagged=(), unusual=())
-    flagged, unusual = dataclasses.replace(fine, flagged=("a",)), dataclasses.replace(fine, unusual=("a",))
+    fine = dataclasses.replace(found, failed={}, flagged={}, unusual={})
+    flagged, unusual = dataclasses.replace(fine, flagged={"a": "x"}), dataclasses.replace(fine, unusual={"a": "x"})
     levels = ("never", "failed", "flagged", "unusual")
     assert [found.passes(level) for level in levels] == [True, False, False, False]
     assert [flagged.passes(level) for level in levels] == [True, True, False, False]

@@ -30,7 +30,7 @@ def run(
         FailOn,
         typer.Option(help="Exit code 3 when a case failed, is flagged too, or has an unusual measure too."),
     ] = FailOn.flagged,
-    seed: Annotated[int, typer.Option(help="Seed of the slices that are drawn.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the choice of usual cases that are drawn.")] = 0,
 ) -> None:
     """Write a page (pictures, outliers first, measures, what failed and why) and a table; a gate before training."""
     from sanum.cli.terminal import leave_partial
@@ -43,8 +43,10 @@ def run(
     )
     for kind, cases in (("failed", found.failed), ("flagged", found.flagged), ("unusual", found.unusual)):
         if cases:
-            more = f" and {len(cases) - NAMED} more" if len(cases) > NAMED else ""
-            print(f"  {kind}: {', '.join(cases[:NAMED])}{more}")
+            for case, why in list(cases.items())[:NAMED]:
+                print(f"  {kind}: {case}: {why}")
+            if len(cases) > NAMED:
+                print(f"  {kind}: and {len(cases) - NAMED} more")
     print(f"look at {found.page}; every measure is in {found.table}")
     if not found.passes(fail_on.value):
         leave_partial()

@@ -30,7 +30,6 @@ def write_contact_sheet(
     path: Path,
     *,
     channels: tuple[str, ...],
-    seed: int = 0,
 ) -> None:
     """Write the page (`path`, .html) and its pictures as one PNG beside it (same name, .png).
 
@@ -39,10 +38,9 @@ def write_contact_sheet(
     Args:
         cases: every case of the cohort.
         rows: its ready cases in order, by `rank_cases`.
-        slices: (n, C, I, J) prepared values in [0, 1] of the cases that are to be drawn.
+        slices: (C, I, J) prepared values in [0, 1] of each case that is to be drawn.
         path: the page.
         channels: name of each channel.
-        seed: of the random choice of slices.
 
     Raises:
         CohortError: no case at all, or slices that do not fit the channels.
@@ -54,9 +52,8 @@ def write_contact_sheet(
     if not cases:
         raise CohortError("contact sheet: the cohort has no case; prepare it first")
     _check_channels(slices, channels)
-    rng = np.random.default_rng(seed)
     drawn = [row for row in rows if row.case.case in slices]
-    sheet = draw_tiles([_tile(row, slices[row.case.case], rng) for row in drawn]) if drawn else None
+    sheet = draw_tiles([_tile(row, slices[row.case.case]) for row in drawn]) if drawn else None
     shades = [row.case.histogram for row in rows if row.case.histogram is not None]
     scans = [(row, view, unusual) for row in rows for view, unusual in row.scans]
     measures = [one for one in LISTED if any(view.value(one) is not None for _, view, _ in scans)]
@@ -66,12 +63,11 @@ def write_contact_sheet(
         "contact_sheet.html.j2",
         script=SORTER,
         channels=channels,
-        seed=seed,
         counts=_counts(cases),
         totals=_totals(cases, rows),
         left_out=left_out[:MAX_ROWS],
         left_out_count=len(left_out),
-        first=[(row, _reasons(row)) for row in first[:MAX_ROWS]],
+        first=[(row, [*row.flags, *unusual_values(row)]) for row in first[:MAX_ROWS]],
         first_count=len(first),
         scans=[_cells(row, view, unusual, measures) for row, view, unusual in scans[:MAX_ROWS]],
         scan_count=len(scans),
@@ -91,10 +87,10 @@ def write_contact_sheet(
             partial.write_bytes(sheet)
 
 
-def _reasons(row: CaseRow) -> list[str]:
-    """Why a case stands out, in words: its flags, then its unusual values."""
+def unusual_values(row: CaseRow) -> list[str]:
+    """What is unusual about a case, in words: each value beside the usual one."""
     several = len(row.scans) > 1
-    told = list(row.flags)
+    told = []
     for view, unusual in row.scans:
         for one in unusual:
             whose = f"{view.scan.modality}: " if several and not one.measure.of_case else ""
@@ -124,19 +120,18 @@ def _cells(
     ], numbers
 
 
-def _tile(row: CaseRow, slices: NDArray[Any], rng: np.random.Generator) -> Tile:
+def _tile(row: CaseRow, shown: NDArray[Any]) -> Tile:
     case = row.case
-    place = int(rng.integers(len(slices)))
     layout = IMAGE_LAYOUT if case.plane_codes is None else slice_layout(case.plane_codes)
-    pictures = tuple(layout.picture(np.asarray(channel)) for channel in slices[place])
+    pictures = tuple(layout.picture(np.asarray(channel)) for channel in shown)
     return Tile(pictures, case.case, row.stands_out)
 
 
 def _check_channels(slices: Mapping[str, NDArray[Any]], channels: Sequence[str]) -> None:
     for case, shown in slices.items():
-        if len(shown.shape) != 4 or shown.shape[1] != len(channels):
+        if len(shown.shape) != 3 or shown.shape[0] != len(channels):
             raise CohortError(
-                f"{case}: expected slices (n, {len(channels)}, I, J) for {', '.join(channels)}, got {shown.shape}"
+                f"{case}: expected a slice ({len(channels)}, I, J) for {', '.join(channels)}, got {shown.shape}"
             )
 
 

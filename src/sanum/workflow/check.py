@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,12 +15,10 @@ from numpy.typing import NDArray
 from sanum.core.files import write_text
 from sanum.core.records import Prepared
 from sanum.prepare.store import ManifestRow, Store
-from sanum.report.contact_sheet import write_contact_sheet
+from sanum.report.contact_sheet import unusual_values, write_contact_sheet
 from sanum.report.outliers import LISTED
 from sanum.report.ranking import CaseRow, ContactCase, choose_pictured, rank_cases
 from sanum.report.unusual import histogram
-
-SLICES_A_CASE = 3
 
 FailOn = Literal["never", "failed", "flagged", "unusual"]
 """From which fault on a store does not pass: each word includes those before it."""
@@ -34,15 +32,15 @@ class Checked:
         page: the HTML page; its pictures stand beside it as a PNG.
         table: a line a scan, with every measure.
         ready: number of ready cases.
-        failed, flagged, unusual: names of the cases.
+        failed, flagged, unusual: by name of the case, why.
     """
 
     page: Path
     table: Path
     ready: int
-    failed: tuple[str, ...]
-    flagged: tuple[str, ...]
-    unusual: tuple[str, ...]
+    failed: Mapping[str, str]
+    flagged: Mapping[str, str]
+    unusual: Mapping[str, str]
 
     def passes(self, fail_on: FailOn) -> bool:
         """Whether nothing was found that `fail_on` names."""
@@ -56,28 +54,27 @@ def check(folder: Path, page: Path, *, seed: int = 0) -> Checked:
     Args:
         folder: the store.
         page: HTML file to write; a PNG of the slices and a TSV of the measures stand beside it.
-        seed: of the cases and slices that are drawn.
+        seed: of the choice of usual cases that are drawn.
 
     Raises:
         CohortError: not a store, or damaged.
         StorageError: the folder can't be written.
     """
     store = Store.open(folder)
-    rng = np.random.default_rng(seed)
     cases = [_contact_case(store, row) for row in store.manifest()]
     rows = rank_cases(cases)
-    drawn = choose_pictured(rows, rng)
-    slices = {row.case.case: _random_slices(store.load(row.case.case), rng) for row in drawn}
-    write_contact_sheet(cases, rows, slices, page, channels=store.preparation.channels, seed=seed)
+    drawn = choose_pictured(rows, np.random.default_rng(seed))
+    slices = {row.case.case: _fullest_slice(store.load(row.case.case)) for row in drawn}
+    write_contact_sheet(cases, rows, slices, page, channels=store.preparation.channels)
     table = page.with_suffix(".tsv")
     write_text(table, _table(cases, rows))
     return Checked(
         page=page,
         table=table,
         ready=len(rows),
-        failed=tuple(case.case for case in cases if case.status != "ready"),
-        flagged=tuple(row.case.case for row in rows if row.flags),
-        unusual=tuple(row.case.case for row in rows if row.distance > 0),
+        failed={case.case: case.reason for case in cases if case.status != "ready"},
+        flagged={row.case.case: "; ".join(row.flags) for row in rows if row.flags},
+        unusual={row.case.case: "; ".join(unusual_values(row)) for row in rows if row.distance > 0},
     )
 
 
@@ -102,11 +99,10 @@ def _filled_slices(prepared: Prepared) -> NDArray[Any]:
     return np.moveaxis(prepared.voxels[..., int(ends[0]) : int(ends[1]) + 1], -1, 0)
 
 
-def _random_slices(prepared: Prepared, rng: np.random.Generator) -> NDArray[Any]:
-    """Slices of the case with mask, ascending, shape (n, C, I, J)."""
-    filled = np.flatnonzero(prepared.mask.any(axis=(0, 1)))
-    chosen = np.sort(rng.choice(filled, min(SLICES_A_CASE, len(filled)), replace=False))
-    return np.ascontiguousarray(np.moveaxis(prepared.voxels[..., chosen], -1, 0))
+def _fullest_slice(prepared: Prepared) -> NDArray[Any]:
+    """The axial slice (C, I, J) with the most brain."""
+    fullest = int(np.argmax(np.count_nonzero(prepared.mask, axis=(0, 1))))
+    return np.ascontiguousarray(prepared.voxels[..., fullest])
 
 
 def _table(cases: Sequence[ContactCase], rows: Sequence[CaseRow]) -> str:
