@@ -20,8 +20,8 @@ LINE = {
 
 def test_one_finding_is_one_and_the_reports_sentence_is_there():
     assert _sentence(LINE) == (
-        "sub-01: abnormal (rule: conformal, p ≤ 0.05), score 9 (threshold 4.6), p = 0.050, 1 finding, 1 significant (153.20 ml). "
-        "Of 19 healthy reference scans, 0 scored as high."
+        "sub-01: abnormal (rule: conformal, p ≤ 0.05), score 9 (threshold 4.6), p = 0.050, "
+        "1 finding, 1 significant (153.20 ml). Of 19 healthy reference scans, 0 scored as high."
     )
 
 

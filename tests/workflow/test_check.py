@@ -116,7 +116,10 @@ def test_each_level_of_the_gate_includes_those_before(made, tmp_path):
     import dataclasses
 
     fine = dataclasses.replace(found, failed={}, flagged={}, unusual={})
-    flagged, unusual = dataclasses.replace(fine, flagged={"a": "x"}), dataclasses.replace(fine, unusual={"a": "x"})
+    flagged, unusual = (
+        dataclasses.replace(fine, flagged={"a": "x"}),
+        dataclasses.replace(fine, unusual={"a": "x"}),
+    )
     levels = ("never", "failed", "flagged", "unusual")
     assert [found.passes(level) for level in levels] == [True, False, False, False]
     assert [flagged.passes(level) for level in levels] == [True, True, False, False]

@@ -30,7 +30,8 @@ def refused(found) -> CaseDetection:
 
 def test_one_line_says_the_decision_and_what_it_rests_on(found, refused):
     assert repr(found) == (
-        "<case-1: abnormal (rule: conformal, p ≤ 0.05), score 0.4 (threshold 0.2), p = 0.048, 1 findings, the largest 7.2 ml>"
+        "<case-1: abnormal (rule: conformal, p ≤ 0.05), score 0.4 (threshold 0.2), "
+        "p = 0.048, 1 findings, the largest 7.2 ml>"
     )
     assert repr(refused) == "<c: refused, no contrast>"
 

@@ -81,7 +81,9 @@ def test_scans_that_could_not_be_prepared_are_told(scans, tmp_path):
     given = [*scans[:8], tmp_path / "flat_T1w.nii.gz"]
     why = "1 of 9 scans could not be prepared and are left out:\n  flat_T1w: .*contrast"
     with pytest.warns(UserWarning, match=why):
-        sanum.train(given, "intensity", preparation=SLICES, calibration_share=0.4, folder=tmp_path / "prepared")
+        sanum.train(
+            given, "intensity", preparation=SLICES, calibration_share=0.4, folder=tmp_path / "prepared"
+        )
     with pytest.warns(UserWarning, match=why):
         sanum.train(tmp_path / "prepared", "intensity")
 
@@ -111,7 +113,9 @@ def test_a_quarter_of_those_that_do_not_test_calibrates_from_python_and_by_the_c
     assert (model.facts["training_subjects"], len(model.calibration.scores)) == (6, 2)
 
 
-def test_a_stopped_training_says_in_one_line_what_is_kept_and_goes_on_from_there(store, tmp_path, monkeypatch):
+def test_a_stopped_training_says_in_one_line_what_is_kept_and_goes_on_from_there(
+    store, tmp_path, monkeypatch
+):
     """As Ctrl-C after the second epoch: the message names the checkpoint, and resuming gives the same weights."""
     from sanum.training import run
 
@@ -129,7 +133,9 @@ def test_a_stopped_training_says_in_one_line_what_is_kept_and_goes_on_from_there
     out = tmp_path / "m.safetensors"
     with monkeypatch.context() as patched:
         patched.setattr("sanum.workflow.own_data.Run", stopped)
-        with pytest.raises(KeyboardInterrupt, match=r"^stopped; .* resume=True goes on from .*m\.checkpoint$"):
+        with pytest.raises(
+            KeyboardInterrupt, match=r"^stopped; .* resume=True goes on from .*m\.checkpoint$"
+        ):
             sanum.train(store, "cae", settings=settings, out=out)
     resumed = sanum.train(store, "cae", settings=settings, out=out, resume=True)
     assert resumed.detector.state_sha256() == whole.detector.state_sha256()

@@ -36,7 +36,9 @@ def run(
             help="How files are named: '{subject}/{subject}_{modality}.nii.gz'; also {session}, {run}, *."
         ),
     ] = None,
-    train: Annotated[float, typer.Option(help="Share of healthy subjects to train on; what is left tests.")] = SHARES["train"],
+    train: Annotated[
+        float, typer.Option(help="Share of healthy subjects to train on; what is left tests.")
+    ] = SHARES["train"],
     calibration: Annotated[
         float, typer.Option(help="Share of healthy subjects held out to calibrate.")
     ] = SHARES["calibration"],

@@ -105,8 +105,9 @@ def _sentence(line: dict[str, Any]) -> str:
     series = f", series {line['series']}" if line["series"] else ""
     dicom = f"; DICOM: {line['dicom']}" if "dicom" in line else ""
     return (
-        f"{line['case']}{series}: {line['status']} (rule: {line['rule']}), score {line['score']} (threshold {line['threshold']}), "
-        f"p = {float(line['p_value']):.3f}, {_findings(line)}{dicom}. {line['meaning']}{warned}"
+        f"{line['case']}{series}: {line['status']} (rule: {line['rule']}), score {line['score']} "
+        f"(threshold {line['threshold']}), p = {float(line['p_value']):.3f}, {_findings(line)}{dicom}. "
+        f"{line['meaning']}{warned}"
     )
 
 

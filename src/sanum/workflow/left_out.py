@@ -31,4 +31,8 @@ def _listed(title: str, reasons: Mapping[str, str]) -> list[str]:
         return []
     lines = [f"  {case}: {reason}" for case, reason in list(reasons.items())[:NAMED]]
     more = len(reasons) - len(lines)
-    return [title, *lines, *([f"  and {more} more; `sanum check` lists all of a store that `folder=` keeps"] if more else [])]
+    return [
+        title,
+        *lines,
+        *([f"  and {more} more; `sanum check` lists all of a store that `folder=` keeps"] if more else []),
+    ]

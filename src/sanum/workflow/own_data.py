@@ -215,8 +215,11 @@ def _store(
 ) -> Iterator[Store]:
     """The data as a prepared store, which lives as long as the block where no folder keeps it."""
     with tempfile.TemporaryDirectory(prefix="sanum-") as scratch:
-        store = _ready_made(data)
-        if store is None:
+        if isinstance(data, Store):
+            store = data
+        elif isinstance(data, str | Path) and (Path(data) / "preparation.json").is_file():
+            store = Store.open(Path(data))
+        else:
             cohort = _split(_cohort(data, modality, made_for, label), shares)
             how = _preparation(made_for, cohort, modality)
             cohort = cohort.showing(how.modalities)
@@ -227,14 +230,6 @@ def _store(
         if told := remarks(store):
             warnings.warn(told, stacklevel=4)
         yield store
-
-
-def _ready_made(data: Data) -> Store | None:
-    if isinstance(data, Store):
-        return data
-    if isinstance(data, str | Path) and (Path(data) / "preparation.json").is_file():
-        return Store.open(Path(data))
-    return None
 
 
 @contextlib.contextmanager
