@@ -37,6 +37,7 @@ STAGES = {
     "upload: name, kind, header": ("intake.py", "take_in"),
     "read the picture": ("prepare.py", "read_row"),
     "prepare": ("pipeline.py", "prepare"),
+    "of that the look at the picture": ("contrast.py", "look_at"),
     "network and error map": ("slicewise.py", "score"),
     "of that in ONNX Runtime": ("onnxruntime_inference_collection.py", "run"),
     "map to the picture's grid": ("way_back.py", "to_native"),

@@ -66,3 +66,11 @@ def test_training_leaves_the_callers_randomness_alone():
     torch.manual_seed(5)
     fit(replace(TINY, epochs=1))
     assert torch.equal(torch.rand(3), expected)
+
+
+def test_nothing_is_rebuilt_that_nobody_asked_for():
+    detector, case = fit(replace(TINY, epochs=1)), prepared_case(9)
+    asked, unasked = detector.judge(case), detector.judge(case, reconstruct=False)
+    assert unasked.reconstruction is None
+    assert asked.reconstruction is not None
+    assert np.array_equal(asked.map.values, unasked.map.values, equal_nan=True)

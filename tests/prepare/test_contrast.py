@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from sanum.core.errors import PreparationError
@@ -177,3 +178,13 @@ def test_doubts_of_all_steps_are_warnings_and_other_flags_are_not():
         Step("quality", {"contrast": {"flags": ["b", "c"]}}),
     ]
     assert contrast_warnings(steps) == ("a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    ("levels", "looked_at"), [((0, 7), False), ((0, -7), False), ((0, 3, 7), True), ((0, -3, 7), True)]
+)
+def test_what_has_one_level_beside_0_is_not_looked_at(levels, looked_at):
+    """It is a mask."""
+    scan = brain_scan()
+    voxels = np.resize(np.array(levels, np.float32), scan.voxels.shape)
+    assert bool(look_at({"T1w": dataclasses.replace(scan, voxels=voxels)})) == looked_at

@@ -45,6 +45,8 @@ def judge_findings(found: Regions, scored: AnomalyMap, healthy: ReferenceGroup) 
 
 
 def _scores_alone(found: Regions, scored: AnomalyMap, calibration: Calibration) -> list[float]:
+    if not found.findings:
+        return []
     highest = scored.summary(calibration.summary)
     typical = np.float32(np.median(calibration.scores))
     elsewhere = np.where(np.isnan(scored.values), np.float32(np.nan), typical)

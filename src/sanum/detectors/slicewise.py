@@ -194,19 +194,20 @@ class SliceDetector(Detector, Generic[Net]):
 
     def score(self, case: Prepared) -> AnomalyMap:
         """Score slice by slice along K."""
-        return self.judge(case).map
+        return self.judge(case, reconstruct=False).map
 
     def judge(self, case: Prepared, *, reconstruct: bool = True) -> Opinion:
-        """The map, and what the network makes of each slice, which is computed anyway."""
-        del reconstruct
+        """The map, and what the network makes of each slice."""
         net = self._fitted()
         self._check_case(case)
-        values, healthy = np.zeros(case.grid.shape, dtype=np.float32), np.zeros_like(case.voxels)
+        values = np.zeros(case.grid.shape, dtype=np.float32)
+        healthy = np.zeros_like(case.voxels) if reconstruct else None
         with torch.no_grad():
             for which in shown_slices(case, self.config.batch):
                 score, rebuilt = self._scored(net, slices_of(case, which))
                 values[..., which] = np.moveaxis(score.numpy(), 0, 2)
-                healthy[..., which] = np.moveaxis(rebuilt.clamp(0.0, 1.0).numpy(), 0, 3)
+                if healthy is not None:
+                    healthy[..., which] = np.moveaxis(rebuilt.clamp(0.0, 1.0).numpy(), 0, 3)
         return Opinion(self._map(case, self._finished(values, case)), reconstruction=healthy)
 
     def state(self) -> State:

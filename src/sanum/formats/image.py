@@ -156,11 +156,12 @@ def _opened(path: Path) -> Iterator[ImageFile]:
         # from a stream, because by name Pillow maps plain TIFFs and lays out those turned sideways wrongly
         with path.open("rb") as stream:
             _check_chunks(path, stream)
-        with path.open("rb") as stream, Image.open(stream) as image:
-            if _holds_several(image):
-                raise ScanError(f"{path}: holds several pictures; save the one to judge as its own file")
-            check_size(path, (image.height, image.width), MAX_PIXELS)
-            yield image
+            stream.seek(0)
+            with Image.open(stream) as image:
+                if _holds_several(image):
+                    raise ScanError(f"{path}: holds several pictures; save the one to judge as its own file")
+                check_size(path, (image.height, image.width), MAX_PIXELS)
+                yield image
     except SanumError:
         raise
     except UnidentifiedImageError as error:
@@ -246,12 +247,12 @@ def _grey(path: Path, image: ImageFile, selection: Selection) -> NDArray[Any]:
     from PIL import ImageOps
 
     mode = image.mode
-    upright = ImageOps.exif_transpose(image)
+    ImageOps.exif_transpose(image, in_place=True)
     if mode in GREY_MODES:
-        return _only_channel(path, np.asarray(upright), selection)
+        return _only_channel(path, np.asarray(image), selection)
     if mode not in COLOUR_MODES:
         raise ScanError(f"{path}: colour mode {mode} is not read; save one grey channel a modality")
-    pixels = np.asarray(upright.convert(COLOUR_MODES[mode]))
+    pixels = np.asarray(image.convert(COLOUR_MODES[mode]))
     if (pixels[..., -1] != 255).any():
         raise ScanError(f"{path}: partly transparent; save the picture without transparency")
     if selection.part is not None:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from sanum.core.errors import PreparationError
 from sanum.core.names import modality_of
 from sanum.core.records import Scan, Step
@@ -41,8 +43,11 @@ def look_at(scans: Mapping[str, Scan]) -> dict[str, Looks]:
 
 
 def _has_contrast(voxels: Volume) -> bool:
-    seen = voxels[voxels != 0]
-    return seen.size > LEAST_SHOWN * voxels.size and bool(seen.min() < seen.max())
+    seen = np.count_nonzero(voxels)
+    if seen <= LEAST_SHOWN * voxels.size:
+        return False
+    extreme = float(voxels.max()) or float(voxels.min())
+    return bool(np.count_nonzero(voxels == extreme) < seen)
 
 
 def check_looks(

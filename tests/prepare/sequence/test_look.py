@@ -6,10 +6,22 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from sanum.core.grid import Grid
 from sanum.core.records import Scan, Source
-from sanum.prepare.sequence.look import PIXEL_MM, SIZE, SLICES, shown_to_eye, slices_of
+from sanum.prepare.sequence.look import (
+    BINS,
+    PIXEL_MM,
+    SIZE,
+    SLICES,
+    _histogram,
+    _line_weights,
+    _middle_part,
+    _percentiles,
+    shown_to_eye,
+    slices_of,
+)
 from tests.phantoms import brain_scan
 from tests.prepare.orientations import turned
 
@@ -69,3 +81,34 @@ def test_an_empty_volume_is_shown_all_the_same():
     flat = np.full((40, 40, 40), 3.0, np.float32)
     scan = Scan(flat, Grid(flat.shape, np.diag([4.0, 4, 4, 1])), None, Source("flat.nii", ""))
     assert np.isfinite(shown_to_eye(slices_of(scan))).all()
+
+
+def greys() -> np.ndarray:
+    """Whole grey levels fall on the edges of bins, where rounding decides."""
+    levels = np.random.default_rng(0).normal(90, 40, (60, 70))
+    return np.rint(levels).clip(0, 255).astype(np.float32)
+
+
+@pytest.mark.parametrize("values", [greys(), greys() / 7, greys()[:1, :3], greys() - 1000])
+def test_percentiles_and_bins_are_numpys(values):
+    assert _percentiles(values, (0.5, 99.0)) == np.percentile(values, (0.5, 99.0)).tolist()
+    low, high = float(values.min()) + 0.5, float(values.max())
+    counts, edges = _histogram(values, low, high)
+    expected_counts, expected_edges = np.histogram(values, BINS, (low, high))
+    assert np.array_equal(counts, expected_counts)
+    assert np.array_equal(edges, expected_edges)
+
+
+def test_the_middle_part_of_counts_is_that_of_the_places_themselves():
+    counts = np.random.default_rng(1).integers(0, 9, 50)
+    places = np.repeat(np.arange(50), counts)
+    assert _middle_part(counts) == tuple(np.percentile(places, (1.0, 99.0)))
+
+
+def test_the_weights_of_a_line_are_linear_interpolation():
+    line = np.random.default_rng(2).random(20)
+    places, around = np.linspace(-2, 21, 30), np.array([-0.3, 0.3])
+    expected = ndimage.map_coordinates(
+        line, [places[:, None] + around], order=1, mode="grid-constant", cval=0.0
+    ).mean(axis=1)
+    assert np.allclose(_line_weights(places, around, 20) @ line, expected)

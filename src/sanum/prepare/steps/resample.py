@@ -41,6 +41,8 @@ def resample(
     """
     from scipy import ndimage
 
+    if source.shape == target.shape and np.array_equal(to_target @ source.affine, target.affine):
+        return np.where(known, values, np.float32(0)), known.copy()
     to_voxel = _voxel_map(source, target, to_target)
     if source.shape == target.shape and np.abs(to_voxel - np.eye(4)).max() < SAME_PLACE:
         return np.where(known, values, np.float32(0)), known.copy()
@@ -72,10 +74,10 @@ def resample_labels(
 ) -> NDArray[np.uint8]:
     """Bring numbered regions, 0 outside them, onto another grid by the nearest voxel; arguments as in `resample`."""
     out = np.zeros(target.shape, np.uint8)
-    to_voxel = _voxel_map(source, target, to_target)
     box = _box(labels > 0, np.ones(3, int))
     if box is None:
         return out
+    to_voxel = _voxel_map(source, target, to_target)
     window = _touched(box, to_voxel, target.shape)
     out[window] = _interpolate(labels[box].astype(np.float32), to_voxel, box, window, order=0)
     return out
