@@ -37,6 +37,16 @@ def _outside_links_as_text(app: object, docname: str, source: list[str]) -> None
     source[0] = re.sub(r"\[([^\]]*)\] \(`([^`]*)`\)", r"\1 (`\2`)", _OUTSIDE.sub(named, source[0]))
 
 
+def _formats(app: object, docname: str, source: list[str]) -> None:
+    """The table of what is read, from the code that reads it."""
+    from sanum.core.names import FORMATS
+
+    del app, docname
+    rows = [f"| {one.name} | {', '.join(f'`{suffix}`' for suffix in one.suffixes)} | {one.notes} |" for one in FORMATS]
+    source[0] = source[0].replace("<!-- formats -->", "\n".join(["| format | names | notes |", "|---|---|---|", *rows]))
+
+
 def setup(app: object) -> None:
     """Register the above with Sphinx."""
     app.connect("source-read", _outside_links_as_text)  # type: ignore[attr-defined]
+    app.connect("source-read", _formats)  # type: ignore[attr-defined]

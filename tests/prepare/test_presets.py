@@ -49,13 +49,13 @@ def test_every_setting_changes_the_identity():
         "brain": "given-or-extracted",
         "ct_windows": ("brain",),
         "coregister": False,
-        "bias": True,
         "region": "head",
     }
     for preset in PRESETS.values():
         for field in dataclasses.fields(preset):
             usual = preset(("T1w", "CT")) if field.name in ("ct_windows", "coregister") else preset()
-            changed = dataclasses.replace(usual, **{field.name: others[field.name]})
+            another = others.get(field.name, not field.default)
+            changed = dataclasses.replace(usual, **{field.name: another})
             assert preparation_sha256(changed) != preparation_sha256(usual), field.name
     assert preparation_sha256(Slices()) != preparation_sha256(Template())
 

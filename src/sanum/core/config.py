@@ -50,13 +50,14 @@ def from_dict(kind: type[T], values: Mapping[str, Any], where: str = "") -> T:
         raise ConfigError(f"{place}: {error}") from error
 
 
-def later(default: T, former: str = "") -> T:
+def later(default: T, former: str = "", **metadata: Any) -> T:
     """A field that a config gained later: at its default it leaves the config's identity as it was before.
 
-    So model files and checkpoints from before the setting was there stay valid. `former` is as in `formerly`.
+    So model files and checkpoints from before the setting was there stay valid. `former` is as in `formerly`, `metadata`
+    what else the field should tell.
     """
     renamed = {_FORMERLY: former} if former else {}
-    made: T = dataclasses.field(default=default, metadata={_LATER: True, **renamed})
+    made: T = dataclasses.field(default=default, metadata={_LATER: True, **renamed, **metadata})
     return made
 
 

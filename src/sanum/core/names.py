@@ -2,18 +2,69 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from sanum.core.units import MODALITIES
 
 NIFTI_SUFFIXES = (".nii.gz", ".nii")
-MGH_SUFFIXES = (".mgz", ".mgh")
-ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
 DICOM_SUFFIXES = (".dcm.gz", ".dcm", ".zip")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy")
 
-SCAN_SUFFIXES = NIFTI_SUFFIXES + MGH_SUFFIXES + ITK_SUFFIXES + DICOM_SUFFIXES + IMAGE_SUFFIXES
-"""Every suffix that a reader of `formats` takes, the longer of two that overlap first."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """A file format that is read.
+
+    Attributes:
+        name: as people call it.
+        suffixes: lower-case endings of its file names, the longer of two that overlap first.
+        module: reads it by `read_header(path)` and `read(path)`; with parts both take a `Selection` too.
+        notes: what a person should know, for the documentation.
+        parts: what the parts of a file are called; "" where a file is one scan.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    module: str
+    notes: str
+    parts: str = ""
+
+
+FORMATS = (
+    Format(
+        "NIfTI",
+        NIFTI_SUFFIXES,
+        "sanum.formats.nifti",
+        "NIfTI-1 and 2; one 3D volume; sform before qform, a disagreement is told",
+    ),
+    Format("MGH", (".mgz", ".mgh"), "sanum.formats.mgh", "of FreeSurfer; one 3D volume"),
+    Format(
+        "NRRD or MetaImage",
+        (".nrrd", ".nhdr", ".mha", ".mhd"),
+        "sanum.formats.itk",
+        "one 3D volume; detached voxels must lie beside their header",
+    ),
+    Format(
+        "DICOM",
+        DICOM_SUFFIXES,
+        "sanum.formats.dicom",
+        "or a folder; MR and CT, classic and enhanced multi-frame, compressed or not",
+        parts="series",
+    ),
+    Format(
+        "image",
+        IMAGE_SUFFIXES,
+        "sanum.formats.image",
+        "2D; grey, or one channel of a colour picture",
+        parts="channel",
+    ),
+)
+"""Every format, in the order in which suffixes are looked for. The cohort tools go by it without any reader."""
+
+SCAN_SUFFIXES = tuple(suffix for one in FORMATS for suffix in one.suffixes)
+"""Every suffix that a reader of `formats` takes."""
 
 SHORT_NAMES = {
     **dict.fromkeys(("t1", "t1n"), "T1w"),

@@ -1,7 +1,4 @@
-"""Files in, `Scan` out, and maps back to files. A new format is one module and one line in `READERS`.
-
-Its suffixes stand in `core.names`, because the cohort tools need them without any reader.
-"""
+"""Files in, `Scan` out, and maps back to files. A new format is one module, and one entry of `core.names.FORMATS`."""
 
 from __future__ import annotations
 
@@ -15,11 +12,7 @@ from sanum.core.errors import ConfigError, ScanError
 from sanum.core.files import content_sha256
 from sanum.core.grid import Grid
 from sanum.core.names import (
-    DICOM_SUFFIXES,
-    IMAGE_SUFFIXES,
-    ITK_SUFFIXES,
-    MGH_SUFFIXES,
-    NIFTI_SUFFIXES,
+    FORMATS,
     SCAN_SUFFIXES,
     is_scan,
     modality_of,
@@ -30,12 +23,12 @@ from sanum.core.names import (
 from sanum.core.records import Scan, Source
 from sanum.core.source_series import SourceSeries
 from sanum.core.units import MODALITIES, Volume
-from sanum.formats import dicom, image, itk, mgh, nifti
+from sanum.formats import dicom
 from sanum.formats.checks import check_contrast, check_finite
 from sanum.formats.dicom import study_of
 from sanum.formats.image import write_image, write_map_image
 from sanum.formats.nifti import nifti_image, write_volume
-from sanum.formats.reader import Header, Reader, Selection, one_scan_reader
+from sanum.formats.reader import Header, Reader, Selection, reader_of
 
 __all__ = [
     "READERS",
@@ -62,16 +55,10 @@ __all__ = [
     "write_volume",
 ]
 
-_DICOM = Reader("DICOM", DICOM_SUFFIXES, dicom.read_header, dicom.read, parts="series")
-
-READERS = (
-    one_scan_reader("NIfTI", NIFTI_SUFFIXES, nifti.read_header, nifti.read),
-    one_scan_reader("MGH", MGH_SUFFIXES, mgh.read_header, mgh.read),
-    one_scan_reader("NRRD or MetaImage", ITK_SUFFIXES, itk.read_header, itk.read),
-    _DICOM,
-    Reader("image", IMAGE_SUFFIXES, image.read_header, image.read, parts="channel"),
-)
+READERS = tuple(reader_of(one) for one in FORMATS)
 """Every format that is read; the file name's suffix chooses one, and a folder is DICOM."""
+
+_DICOM = next(reader for reader in READERS if reader.name == "DICOM")
 
 
 def read_scan(path: Path | str, modality: str | None = None, *, series: str | None = None) -> Scan:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sanum.core.grid import Grid
+from sanum.core.names import Format
 from sanum.core.units import Volume
 
 
@@ -68,11 +70,11 @@ class Reader:
     parts: str = ""
 
 
-def one_scan_reader(
-    name: str,
-    suffixes: tuple[str, ...],
-    read_header: Callable[[Path], Header],
-    read: Callable[[Path], tuple[Volume, Header]],
-) -> Reader:
-    """A reader of a format whose files hold one scan each."""
-    return Reader(name, suffixes, lambda path, _: read_header(path), lambda path, _: read(path))
+def reader_of(one: Format) -> Reader:
+    """The reader of a format, by its module's functions."""
+    module = importlib.import_module(one.module)
+    if one.parts:
+        return Reader(one.name, one.suffixes, module.read_header, module.read, one.parts)
+    return Reader(
+        one.name, one.suffixes, lambda path, _: module.read_header(path), lambda path, _: module.read(path)
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,6 @@ from sanum.prepare.placing import Place
 from sanum.prepare.presets import Preparation, Slices, Template
 from sanum.prepare.step_log import StepLog, about
 from sanum.prepare.steps import scale as scaling
-from sanum.prepare.steps.bias import bias_field
 from sanum.prepare.steps.resample import resample, resample_mask
 from sanum.prepare.together import onto_first
 
@@ -55,21 +56,25 @@ def sample(ordered: list[Scan], place: Place, config: Preparation, log: StepLog)
     return np.stack(channels), mask
 
 
-def evened(
+def stepped(
     ordered: list[Scan], sampled: Channels, mask: Mask, place: Place, config: Preparation, log: StepLog
 ) -> Channels:
-    """Every MRI scan without its coil's shading, where `config` wants that; values with a unit stay as they are."""
-    if not isinstance(config, Template) or not config.bias:
-        return sampled
+    """Every MRI scan through the steps that settings of `config` turn on, in their order; values with a unit stay.
+
+    A setting names its module as `step`, whose `apply(values, mask, grid, setting)` gives the new values (I, J, K) and facts.
+    """
     voxels = sampled.copy()
-    for name, scan, values in zip(config.modalities, ordered, voxels, strict=True):
-        if TABLE[name].windows:
+    for setting in dataclasses.fields(config):
+        wanted = getattr(config, setting.name)
+        if "step" not in setting.metadata or wanted == setting.default:
             continue
-        with about(scan):
-            field = bias_field(values, mask, place.grid)
-        values /= field
-        low, high = np.percentile(field[mask], (2, 98))
-        log("bias", file=scan.source.path, by="N4", strength=round(float(high / low), 3))
+        apply = importlib.import_module(setting.metadata["step"]).apply
+        for name, scan, values in zip(config.modalities, ordered, voxels, strict=True):
+            if TABLE[name].windows:
+                continue
+            with about(scan):
+                values[...], facts = apply(values, mask, place.grid, wanted)
+            log(setting.name, file=scan.source.path, **facts)
     return voxels
 
 

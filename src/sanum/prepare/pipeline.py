@@ -12,7 +12,7 @@ from sanum.core.grid import Grid
 from sanum.core.records import Prepared, Scan
 from sanum.core.units import Channels, Mask
 from sanum.prepare import quality
-from sanum.prepare.channels import evened, sample, scaled
+from sanum.prepare.channels import sample, scaled, stepped
 from sanum.prepare.contrast import check_looks, check_tissues, look_at
 from sanum.prepare.kept_steps import KeptSteps
 from sanum.prepare.measures.record import case_quality, measure_case
@@ -75,7 +75,7 @@ def prepare(
         else in_slices(first, region, config, log)
     )
     sampled, mask = sample(ordered, place, config, log)
-    sampled = evened(ordered, sampled, mask, place, config, log)
+    sampled = stepped(ordered, sampled, mask, place, config, log)
     voxels = scaled(ordered, sampled, mask, config, log)
     if isinstance(config, Template):
         facts = quality.facts_of(voxels, mask, place.grid, config.channels)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from sanum.core.config import did_you_mean, from_dict, to_dict
+from sanum.core.config import did_you_mean, from_dict, identity_of, later, to_dict
 from sanum.core.errors import ConfigError
 from sanum.core.files import json_sha256
 from sanum.core.modalities import CHANNEL_MARK, MRI_SEQUENCES, TABLE
@@ -67,10 +67,10 @@ class Slices:
     scaling: Literal["percentile", "minmax"] = "percentile"
     crop: Literal["brain", "full"] = "brain"
     margin: float = 0.03
-    brain: BrainSource = "auto"
+    brain: BrainSource = later("auto")
     ct_windows: tuple[str, ...] = CT_WINDOWS
     coregister: bool = True
-    region: Literal["brain", "head"] = "brain"
+    region: Literal["brain", "head"] = later("brain")
 
     def __post_init__(self) -> None:
         _check_modalities(self.modalities)
@@ -120,10 +120,10 @@ class Template:
     spacing: float = 1.5
     shape: tuple[int, int, int] = (128, 128, 96)
     median: float = 0.5
-    brain: BrainSource = "auto"
+    brain: BrainSource = later("auto")
     ct_windows: tuple[str, ...] = CT_WINDOWS
     coregister: bool = True
-    bias: bool = False
+    bias: bool = later(False, step="sanum.prepare.steps.bias")
 
     def __post_init__(self) -> None:
         _check_modalities(self.modalities)
@@ -193,20 +193,14 @@ def preparation_sha256(preparation: Preparation) -> str:
     """Identity of a preparation: two with one hash give a model the same picture of a scan.
 
     A setting that came later counts only where it changes the picture, so that models and stores made before stay
-    valid: `brain` where it restricts, `ct_windows` where there is CT, `coregister` where there are several
-    modalities, `bias` where it is on, `region` where it is the head.
+    valid: `later` ones where they are not at their default, `ct_windows` where there is CT, `coregister` where there are
+    several modalities.
     """
-    values = to_dict(preparation)
-    if preparation.brain == "auto":
-        del values["brain"]
+    values = identity_of(preparation)
     if "CT" not in preparation.modalities:
         del values["ct_windows"]
     if len(preparation.modalities) == 1:
         del values["coregister"]
-    if not values.get("bias", True):
-        del values["bias"]
-    if values.get("region") == "brain":
-        del values["region"]
     return json_sha256({"kind": type(preparation).__name__, **values})
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from sanum.core.grid import Grid
@@ -13,6 +15,14 @@ COARSE_MM = 4.5
 
 ITERATIONS = [30, 30, 20]
 """At most so many on each of three levels of the spline; the last has a control point every 3 cm or so."""
+
+
+def apply(values: Volume, mask: Mask, grid: Grid, on: bool) -> tuple[Volume, dict[str, Any]]:
+    """A scan without its shading, and how strong that was."""
+    del on
+    field = bias_field(values, mask, grid)
+    low, high = np.percentile(field[mask], (2, 98))
+    return values / field, {"by": "N4", "strength": round(float(high / low), 3)}
 
 
 def bias_field(values: Volume, mask: Mask, grid: Grid) -> Volume:
