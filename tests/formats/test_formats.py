@@ -13,7 +13,6 @@ import pytest
 from sanum.core.errors import ConfigError, GeometryError, ScanError
 from sanum.core.grid import Grid
 from sanum.formats import (
-    READERS,
     inspect_scan,
     read_grid,
     read_mask,

@@ -12,7 +12,6 @@ DICOM_SUFFIXES = (".dcm.gz", ".dcm", ".zip")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy")
 
 
-
 @dataclass(frozen=True)
 class Format:
     """A file format that is read.
