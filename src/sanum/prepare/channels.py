@@ -61,7 +61,7 @@ def stepped(
 ) -> Channels:
     """Every MRI scan through the steps that settings of `config` turn on, in their order; values with a unit stay.
 
-    A setting names its module as `step`; that one's `apply(values, mask, grid, setting)` gives new values (I, J, K), and facts.
+    A setting names its module as `step`; `apply(values, mask, grid, setting)` there gives new values (I, J, K) and facts.
     """
     voxels = sampled.copy()
     for setting in dataclasses.fields(config):
