@@ -106,6 +106,27 @@ def test_a_model_that_is_damaged_inside_ends_the_service(model_path, tmp_path):
         serve(config)
 
 
+def test_models_are_looked_at_once_and_only_after_an_error_of_a_process_itself(
+    model_path, tmp_path, monkeypatch
+):
+    """So a start waits for no further process; and a kill says nothing against a model."""
+    buried, loaded = [], []
+    done = subprocess.CompletedProcess("", 1, stderr="noise\nm.safetensors: damaged\n")
+    monkeypatch.setattr(launch.subprocess, "run", lambda *_, **__: loaded.append(1) or done)
+    check = launch.ModelCheck(
+        ServeConfig((str(model_path),), str(tmp_path)), lambda *death: buried.append(death)
+    )
+    check.stopping = threading.Event()
+    check.on_death("worker", "a", -signal.SIGKILL)
+    assert (loaded, check.stopping.is_set()) == ([], False)
+    check.on_death("web", "b", 3)
+    check.on_death("web", "c", 3)
+    assert (loaded, check.stopping.is_set()) == ([1], True)
+    assert [name for _, name, _ in buried] == ["a", "b", "c"]
+    with pytest.raises(ModelFileError, match=r"^m\.safetensors: damaged$"):
+        check.raise_failure()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_cases_survive_the_death_of_the_whole_service(model_path, tmp_path):

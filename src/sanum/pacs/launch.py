@@ -86,13 +86,13 @@ def listen(config: ListenConfig) -> None:
     served = config.service()
     engine = served.open()
     Records(engine)
+    check = service.ModelCheck(served, Burial(engine))
     supervisor = Supervisor(
         ["receiver", "carrier", *["worker"] * served.workers],
         lambda role, name: _start(role, name, config, served),
-        Burial(engine),
+        check.on_death,
     )
-    check = service.ModelCheck(served, supervisor.stopping)
-    check.start()
+    check.stopping = supervisor.stopping
     supervisor.run()
     check.raise_failure()
 

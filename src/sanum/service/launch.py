@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import importlib
 import os
 import shutil
 import socket
@@ -29,7 +28,7 @@ from sanum.service.case_judge import Judge
 from sanum.service.database import database_engine, default_url, open_database
 from sanum.service.limits import Limits
 from sanum.service.metrics import SHARED
-from sanum.service.models import load_served, model_files
+from sanum.service.models import import_libraries, load_served, model_files
 from sanum.service.retention import Retention
 from sanum.service.streaming import sweep_memory
 from sanum.service.supervisor import STOP_SECONDS, Supervisor
@@ -131,13 +130,9 @@ def serve(config: ServeConfig) -> None:
     _announce(config, models)
     _clear_shared(config)
     roles = ("web", *["worker"] * config.workers)
-    supervisor = Supervisor(
-        roles,
-        lambda role, name: start(role, name, config),
-        Burial(engine),
-    )
-    check = ModelCheck(config, supervisor.stopping)
-    check.start()
+    check = ModelCheck(config, Burial(engine))
+    supervisor = Supervisor(roles, lambda role, name: start(role, name, config), check.on_death)
+    check.stopping = supervisor.stopping
     supervisor.run()
     check.raise_failure()
 
@@ -217,8 +212,10 @@ def work(config: ServeConfig) -> None:
 
 
 def _web(config: ServeConfig) -> None:
+    import sanum.service.app  # noqa: F401
     from sanum.service.web_server import run
 
+    import_libraries()  # like the application before the fork: once for all web processes
     run(
         lambda: load_app(config, database_engine(config.url)),
         host=config.host,
@@ -239,8 +236,6 @@ def load_app(config: ServeConfig, engine: Engine) -> APIFlask:
     """
     from sanum.service.app import Deployment, create_app
 
-    for package in ("nibabel", "pydicom"):  # of which two requests that come first at once might import half
-        importlib.import_module(package)
     models = {name: load_served(path) for name, path in _models(config).items()}
     hosts = (*LOOPBACK, *config.hosts) if config.loopback or config.hosts else ()
     deployment = Deployment(Path(config.data), config.loopback, hosts)
@@ -252,22 +247,35 @@ def _work(config: ServeConfig, name: str) -> None:
     Worker(database_engine(config.url), Path(config.data), Judge(_models(config)), settings, name).run()
 
 
-class ModelCheck(threading.Thread):
-    """Loads every model once, in a process that ends, while the service starts: one that is damaged stops all of it,
-    instead of ending each process that loads it again and again."""
+class ModelCheck:
+    """Loads every model once, in a process that ends, after the first death of a process by an error of its own: a model
+    that is damaged stops all of the service, instead of ending each process that loads it again and again.
 
-    def __init__(self, config: ServeConfig, stopping: threading.Event) -> None:
-        super().__init__(name="model-check", daemon=True)
+    Args:
+        config: of the service.
+        burial: told of every death.
+    """
+
+    stopping: threading.Event
+    """Of the supervisor, which is made later."""
+
+    def __init__(self, config: ServeConfig, burial: Callable[[str, str, int], None]) -> None:
         self._command = _command("check", "", config)
-        self._stopping = stopping
+        self._burial = burial
+        self._begun = threading.Lock()
         self._failure = ""
 
-    def run(self) -> None:
-        """Load them."""
+    def on_death(self, role: str, name: str, status: int) -> None:
+        """Bury a process, and look once whether a model was to blame; see `Supervisor`."""
+        self._burial(role, name, status)
+        if status > 0 and self._begun.acquire(blocking=False):  # never released: once is enough
+            self._load_all()
+
+    def _load_all(self) -> None:
         done = subprocess.run(self._command, stderr=subprocess.PIPE, text=True, check=False)
-        if done.returncode > 0 and not self._stopping.is_set():
+        if done.returncode > 0 and not self.stopping.is_set():
             self._failure = done.stderr.strip().rpartition("\n")[2]
-            self._stopping.set()
+            self.stopping.set()
 
     def raise_failure(self) -> None:
         """To be called when all has stopped.

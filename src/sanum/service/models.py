@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -94,15 +95,24 @@ class _Stage:
 
 def _get_ready(model: Model) -> None:
     """Load now what the first case would wait for: 3 s of processor time for a volume."""
-    import sanum.prepare.pipeline
-    import sanum.report.case
-    import sanum.report.figures
-    import sanum.workflow.detect  # noqa: F401
     from sanum.prepare.presets import Template
     from sanum.prepare.template import icbm152
 
+    import_libraries()
     if isinstance(model.preparation, Template):
         icbm152()
+
+
+def import_libraries() -> None:
+    """Import now what the first case would wait for. No library computes anything yet, so a process may fork after it."""
+    for package in ("nibabel", "pydicom"):  # of which two requests that come first at once might import half
+        importlib.import_module(package)
+    import sanum.model
+    import sanum.prepare.pipeline
+    import sanum.report.case
+    import sanum.report.figures
+    import sanum.workflow.detect
+    import sanum.workflow.export  # noqa: F401
 
 
 def model_files(paths: Sequence[Path]) -> dict[str, Path]:
