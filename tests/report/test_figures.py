@@ -1,89 +1,17 @@
-"""The pictures: colour where the map is high and nowhere else."""
+"""Charts are pictures."""
 
 import io
-import threading
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from sanum.core.errors import CalibrationError, TrainingError
-from sanum.report.display import Cut, View
-from sanum.report.figures import heat_scale, loss_curve, overlay
-
-
-def view(
-    heat: np.ndarray | None, scan: np.ndarray | None = None, reconstruction: np.ndarray | None = None
-) -> View:
-    plane = np.full((40, 40), 50.0) if scan is None else scan
-    return View(
-        Cut("axial", 2, 0),
-        plane,
-        heat,
-        (1.0, 1.0),
-        "RLAP",
-        "axial K = 0 of 0 to 0",
-        reconstruction=reconstruction,
-    )
+from sanum.core.errors import TrainingError
+from sanum.report.figures import loss_curve
 
 
 def pixels(png: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
-
-
-def coloured(png: bytes, share: float = 0.85) -> np.ndarray:
-    """Where the picture, without its colour bar, is warm rather than grey."""
-    picture = pixels(png)
-    picture = picture[:, : int(share * picture.shape[1])]
-    return picture[..., 0] - picture[..., 2] > 40
-
-
-def hot(value: float) -> np.ndarray:
-    heat = np.full((40, 40), 0.0)
-    heat[10:20, 25:35] = value
-    return heat
-
-
-def test_heat_is_drawn_only_on_the_second_panel_and_where_the_map_is_high():
-    warm = coloured(overlay([view(hot(1.0))], (0, 100), (0.2, 1.0)))
-    rows, columns = np.nonzero(warm)
-    width = pixels(overlay([view(hot(1.0))], (0, 100), (0.2, 1.0))).shape[1]
-    assert warm.any()
-    assert columns.min() > 0.45 * width
-    assert rows.mean() < 0.5 * warm.shape[0]
-
-
-def test_nothing_is_coloured_below_the_start_of_the_scale():
-    assert not coloured(overlay([view(hot(0.19))], (0, 100), (0.2, 1.0))).any()
-
-
-def test_nan_outside_the_mask_is_transparent():
-    heat = np.full((40, 40), np.nan)
-    heat[5:8, 5:8] = 0.0
-    assert not coloured(overlay([view(heat)], (0, 100), (0.2, 1.0))).any()
-
-
-def test_the_scale_does_not_stretch_with_the_map():
-    """The same value has the same colour whatever else is on the map, so that cases can be compared."""
-    alone, beside = hot(0.6), hot(0.6)
-    beside[30:35, 5:10] = 50.0
-    first, second = (pixels(overlay([view(heat)], (0, 100), (0.2, 1.0))) for heat in (alone, beside))
-    where = coloured(overlay([view(alone)], (0, 100), (0.2, 1.0)))
-    height, width = where.shape
-    np.testing.assert_array_equal(first[:height, :width][where], second[:height, :width][where])
-
-
-def test_thick_slices_are_stretched():
-    thick = View(Cut("sagittal", 0, 0), np.ones((10, 40)), None, (4.0, 1.0), "APSI", "sagittal")
-    height, width, _ = pixels(overlay([thick], (0, 1), (0, 1))).shape
-    assert height / width == pytest.approx(1.0, abs=0.05)
-
-
-def test_a_flat_scale_is_set_apart_and_a_broken_one_is_refused():
-    low, high = heat_scale((0.3, 0.3))
-    assert low < high
-    with pytest.raises(CalibrationError, match="colour scale: expected two finite"):
-        heat_scale((0.1, float("nan")))
 
 
 def test_loss_curve_is_a_picture_and_needs_an_epoch():
@@ -91,27 +19,3 @@ def test_loss_curve_is_a_picture_and_needs_an_epoch():
     assert pixels(loss_curve([1.0], None)).size > 0
     with pytest.raises(TrainingError, match="no finished epoch"):
         loss_curve([], None)
-
-
-def test_threads_draw_the_same_bytes():
-    """The service draws in threads; a shared figure state would mix pictures."""
-    expected = overlay([view(hot(0.9))], (0, 100), (0.2, 1.0))
-    drawn: list[bytes] = []
-    threads = [
-        threading.Thread(target=lambda: drawn.append(overlay([view(hot(0.9))], (0, 100), (0.2, 1.0))))
-        for _ in range(4)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert drawn == [expected] * 4
-
-
-def test_a_restored_reconstruction_is_a_third_panel_without_colour():
-    bright = np.full((40, 40), 90.0)
-    two = pixels(overlay([view(hot(0.9))], (0, 100), (0.1, 0.5)))
-    three = pixels(overlay([view(hot(0.9), reconstruction=bright)], (0, 100), (0.1, 0.5)))
-    assert three.shape[1] / three.shape[0] > 1.2 * two.shape[1] / two.shape[0]
-    grey = [int((np.abs(picture - 229).max(axis=2) <= 1).sum()) for picture in (two, three)]  # 90 of 100
-    assert grey[1] > 10 * grey[0] + 5000, grey

@@ -118,14 +118,11 @@ def case_pictures(
     """
     if scan is None:
         return []
-    drawings = []
-    for cuts in choose_figures(scan, detection)[:limit]:
-        if sides:
-            drawings += [_draw_side(side, detection, cuts) for side in sides]
-            continue
-        window = intensity_window(scan, detection.anomaly_map)
-        drawings.append(_draw(make_views(scan, detection, cuts), window, detection.map_scale))
-    return drawings
+    figures = choose_figures(scan, detection)[:limit]
+    if sides:
+        return [_draw_side(side, detection, cuts) for cuts in figures for side in sides]
+    window = intensity_window(scan, detection.anomaly_map)
+    return [_draw(make_views(scan, detection, cuts), window, detection.map_scale) for cuts in figures]
 
 
 def _draw_side(side: Side, detection: Detection, cuts: Sequence[Cut]) -> Picture:
@@ -139,7 +136,7 @@ def _draw_side(side: Side, detection: Detection, cuts: Sequence[Cut]) -> Picture
 
 
 def _draw(views: list[View], window: tuple[float, float], map_scale: tuple[float, float]) -> Picture:
-    from sanum.report.figures import overlay
+    from sanum.report.overlays import overlay
 
     shown = "Scan alone" if views[0].heat is None else "Scan alone, and with the anomaly map over it"
     if views[0].reconstruction is not None:

@@ -110,7 +110,7 @@ def import_libraries() -> None:
     import sanum.model
     import sanum.prepare.pipeline
     import sanum.report.case
-    import sanum.report.figures
+    import sanum.report.overlays
     import sanum.workflow.detect
     import sanum.workflow.export  # noqa: F401
 
