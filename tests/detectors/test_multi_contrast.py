@@ -13,12 +13,12 @@ from sanum.detectors import detector_class
 from sanum.model import Model, save
 from sanum.nets.plane_restorer import NEIGHBOURS, windows_along
 from sanum.prepare.presets import Template
-from sanum.synthesis.made_volumes import Scanning
+from sanum.synthesis.made_volumes import VolumeAugmentation
 from sanum.training.run import Run
 from tests.heads import SHAPE, head_case
 from tests.phantoms import prepared_case
 
-STILL = dict.fromkeys(Scanning.__dataclass_fields__, 0.0)
+STILL = dict.fromkeys(VolumeAugmentation.__dataclass_fields__, 0.0)
 
 TINY = {
     "widths": [16, 24],
@@ -29,7 +29,7 @@ TINY = {
     "bright": [],
     "windows": {"contrasts": 2, "each": 24, "batch": 12, "easy_steps": 0, "margin": 0},
     "plan": {
-        "scanning": STILL,
+        "augmentation": STILL,
         "lesions": {"healthy": 0.0, "mildest": 0.8, "smallest": 60, "largest": 600},
         "mix": {"scanned": 0.0, "made": [0.0, 0.0, 1.0, 0.0], "free": 0.0},
     },

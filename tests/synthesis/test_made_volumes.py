@@ -5,17 +5,18 @@ from dataclasses import replace
 import pytest
 import torch
 
+from sanum.core.config import from_dict, identity_of
 from sanum.core.modalities import MRI_SEQUENCES
 from sanum.synthesis import made_volumes
 from sanum.synthesis.contrasts import FREE, SEQUENCES, bright_share, tissue_levels
 from sanum.synthesis.draws import Draws
 from sanum.synthesis.fields import box_maximum, box_mean
 from sanum.synthesis.local_lesions import FORMS, Lesions, plant_lesions
-from sanum.synthesis.made_volumes import UNTOLD, Mix, Plan, Scanning, make_volumes
+from sanum.synthesis.made_volumes import UNTOLD, Mix, Plan, VolumeAugmentation, make_volumes
 from sanum.synthesis.tissues import TISSUES
 from tests.heads import head_voxels
 
-QUIET = Scanning(**dict.fromkeys(Scanning.__dataclass_fields__, 0.0))
+QUIET = VolumeAugmentation(**dict.fromkeys(VolumeAugmentation.__dataclass_fields__, 0.0))
 
 
 def head(scan=True):
@@ -166,3 +167,10 @@ def test_healthy_share_is_kept():
         for seed in range(120)
     ]
     assert 0.35 < sum(ill) / len(ill) < 0.65
+
+
+def test_settings_by_their_former_name_still_load_with_the_same_identity():
+    """`scanning` in model files and recipes is `augmentation` now, as in all other detectors."""
+    former = from_dict(Plan, {"scanning": {"rotation": 0.1}})
+    assert former == Plan(augmentation=VolumeAugmentation(rotation=0.1))
+    assert identity_of(former)["scanning"]["rotation"] == 0.1

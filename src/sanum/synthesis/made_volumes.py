@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from sanum.core.config import formerly
 from sanum.synthesis.contrasts import FREE, SEQUENCES, bright_share, rendered, tissue_levels
 from sanum.synthesis.draws import Draws
 from sanum.synthesis.fields import Size, box_maximum, box_mean, smooth_field
@@ -29,8 +30,8 @@ PURE = 0.95
 
 
 @dataclass(frozen=True)
-class Scanning:
-    """How heads and scanners differ; 0 leaves a property as it is.
+class VolumeAugmentation:
+    """How heads and scanners differ, as `Augmentation` has it for slices; 0 leaves a property as it is.
 
     Attributes:
         rotation: standard deviation of rotation and shear, radians.
@@ -85,7 +86,7 @@ class Plan:
     """All that made volumes are made by."""
 
     lesions: Lesions = field(default_factory=Lesions)
-    scanning: Scanning = field(default_factory=Scanning)
+    augmentation: VolumeAugmentation = formerly("scanning", factory=VolumeAugmentation)
     mix: Mix = field(default_factory=Mix)
 
 
@@ -122,8 +123,8 @@ def make_volumes(
         count: how many.
         draws: source of randomness.
     """
-    scan, tissues, brain = _posed(head, brain, plan.scanning, draws)
-    scan, tissues = _aged(scan, tissues, brain, plan.scanning, draws)
+    scan, tissues, brain = _posed(head, brain, plan.augmentation, draws)
+    scan, tissues = _aged(scan, tissues, brain, plan.augmentation, draws)
     return [_made(scan, tissues, brain, plan, lesions, draws) for _ in range(count)]
 
 
@@ -131,16 +132,18 @@ def _made(
     scan: Tensor | None, tissues: Tensor, brain: Tensor, plan: Plan, lesions: Lesions, draws: Draws
 ) -> MadeVolume:
     contrast, image = _contrast(scan, tissues, plan, draws)
-    image = _capped(image, tissues, contrast, plan.scanning, draws)
-    shown = _masked(brain, plan.scanning, draws)
+    image = _capped(image, tissues, contrast, plan.augmentation, draws)
+    shown = _masked(brain, plan.augmentation, draws)
     inside = ((brain * shown) > 0.5).float()
     ill, lesion = plant_lesions(image, tissues, inside, lesions, bright_share(contrast), draws)
-    seen, healthy = _scanned(torch.stack([ill, image])[:, None], shown, plan.scanning, draws)
+    seen, healthy = _scanned(torch.stack([ill, image])[:, None], shown, plan.augmentation, draws)
     told = contrast != FREE and draws.happens(plan.mix.told)
     return MadeVolume(seen, lesion, healthy, shown, contrast if told else UNTOLD)
 
 
-def _posed(head: Tensor, brain: Tensor, how: Scanning, draws: Draws) -> tuple[Tensor | None, Tensor, Tensor]:
+def _posed(
+    head: Tensor, brain: Tensor, how: VolumeAugmentation, draws: Draws
+) -> tuple[Tensor | None, Tensor, Tensor]:
     """Another pose and form; half of the heads are mirrored along I."""
     skew = how.rotation * draws.normal(3, 3)
     turn = torch.matrix_exp((skew - skew.T) / 2**0.5) * draws.log_uniform(
@@ -162,7 +165,7 @@ def _posed(head: Tensor, brain: Tensor, how: Scanning, draws: Draws) -> tuple[Te
 
 
 def _aged(
-    scan: Tensor | None, tissues: Tensor, brain: Tensor, how: Scanning, draws: Draws
+    scan: Tensor | None, tissues: Tensor, brain: Tensor, how: VolumeAugmentation, draws: Draws
 ) -> tuple[Tensor | None, Tensor]:
     """Wider ventricles and sulci: fluid spreads over the tissue next to it."""
     if not draws.happens(how.atrophy):
@@ -212,7 +215,7 @@ def _contrast(scan: Tensor | None, tissues: Tensor, plan: Plan, draws: Draws) ->
         means = torch.stack([torch.tensor(_mean(scan, tissue)) for tissue in inner])
         detail = (scan - rendered(inner, means)) * (inner.sum(0) > 0.5)
         sign = 1.0 if name == "T1w" or draws.happens(0.5) else -1.0
-        image = image + sign * draws.number(0.0, plan.scanning.texture) * detail
+        image = image + sign * draws.number(0.0, plan.augmentation.texture) * detail
     return name, image.clamp_min(0.0)
 
 
@@ -228,7 +231,7 @@ def _bent(scan: Tensor, draws: Draws) -> Tensor:
     return bent
 
 
-def _capped(image: Tensor, tissues: Tensor, contrast: str, how: Scanning, draws: Draws) -> Tensor:
+def _capped(image: Tensor, tissues: Tensor, contrast: str, how: VolumeAugmentation, draws: Draws) -> Tensor:
     """Rims and caps around the ventricles, as most people have them above sixty: health, not a lesion.
 
     Dark on T1w, where they are fainter, bright elsewhere.
@@ -243,7 +246,7 @@ def _capped(image: Tensor, tissues: Tensor, contrast: str, how: Scanning, draws:
     return image + depth * near * uneven * tissues[TISSUES.index("white")]
 
 
-def _masked(brain: Tensor, how: Scanning, draws: Draws) -> Tensor:
+def _masked(brain: Tensor, how: VolumeAugmentation, draws: Draws) -> Tensor:
     """The mask that a tool would give: off by some voxels here and there, or without the top or the bottom."""
     if not draws.happens(how.residue):
         return brain
@@ -260,7 +263,7 @@ def _masked(brain: Tensor, how: Scanning, draws: Draws) -> Tensor:
     return mask
 
 
-def _scanned(both: Tensor, brain: Tensor, how: Scanning, draws: Draws) -> tuple[Tensor, Tensor]:
+def _scanned(both: Tensor, brain: Tensor, how: VolumeAugmentation, draws: Draws) -> tuple[Tensor, Tensor]:
     """Gamma, coil, resolution and noise of a scanner, and the scaling of the preparation.
 
     Args:
@@ -283,7 +286,7 @@ def _scanned(both: Tensor, brain: Tensor, how: Scanning, draws: Draws) -> tuple[
     return scaled[0], scaled[1]
 
 
-def _coarse(both: Tensor, how: Scanning, draws: Draws) -> Tensor:
+def _coarse(both: Tensor, how: VolumeAugmentation, draws: Draws) -> Tensor:
     """Lost resolution: thick slices along one axis, or an even blur."""
     if draws.happens(how.thick):
         axis = (2, 2, 0, 1)[draws.integer(0, 3)]
