@@ -12,7 +12,6 @@ import pytest
 
 from sanum.core.errors import CohortError
 from sanum.core.records import Step
-from sanum.prepare.manifest import Manifest
 from sanum.prepare.presets import Slices, Template, preparation_sha256
 from sanum.prepare.store import COLUMNS, Store
 from tests.phantoms import prepared_case
@@ -167,29 +166,19 @@ def test_a_name_that_would_leave_the_folder_is_refused(store, case):
 ROW = "case-{}\tsub\thealthy\ttrain\tA\t34\tF\tready\t\t70\t1.25\n"
 
 
-def test_opening_a_manifest_makes_no_row_before_it_is_asked_for(store, monkeypatch):
-    """Opening must not grow with the rows; how fast it is, benchmarks/store_open.py tells."""
-    text = "\t".join(COLUMNS) + "\n" + "".join(ROW.format(n) for n in range(5000))
+def test_a_manifest_gives_its_rows_in_their_order(store):
+    text = "\t".join(COLUMNS) + "\n" + "".join(ROW.format(n) for n in range(3))
     (store.folder / "manifest.tsv").write_text(text)
-    made = []
-    row_of = Manifest._row
-    monkeypatch.setattr(Manifest, "_row", lambda self, line: made.append(line) or row_of(self, line))
-    rows = store.manifest()
-    assert len(rows) == 5000
-    assert not made
-    assert (rows[0].case, rows[4321].case, rows[-1].case) == ("case-0", "case-4321", "case-4999")
-    assert len(made) == 3
-    assert [row.case for row in rows[10:12]] == ["case-10", "case-11"]
-    assert [row.slices for row in rows] == [70] * 5000
+    assert [(row.case, row.slices, row.seconds) for row in store.manifest()] == [
+        (f"case-{n}", 70, 1.25) for n in range(3)
+    ]
 
 
-def test_a_cell_that_is_no_number_is_named_when_its_row_is_read(store):
+def test_a_cell_that_is_no_number_is_named(store):
     text = "\t".join(COLUMNS) + "\n" + ROW.format(0) + ROW.format(1).replace("70", "many")
     (store.folder / "manifest.tsv").write_text(text)
-    rows = store.manifest()
-    assert rows[0].slices == 70
     with pytest.raises(CohortError, match=r"manifest.tsv: missing or damaged \(case-1: invalid literal"):
-        rows[1]
+        store.manifest()
 
 
 def test_a_manifest_that_ends_within_a_line_is_refused(store):

@@ -14,7 +14,7 @@ from sanum.core.errors import CohortError, ConfigError
 from sanum.core.files import atomic_folder, move_folder, remove_partials, write_json
 from sanum.core.records import Prepared
 from sanum.prepare.case_files import facts_of, open_case, save_arrays
-from sanum.prepare.manifest import COLUMNS, Manifest, ManifestRow, write_manifest
+from sanum.prepare.manifest import COLUMNS, ManifestRow, read_manifest, write_manifest
 from sanum.prepare.presets import (
     Preparation,
     preparation_from_dict,
@@ -224,13 +224,13 @@ class Store:
         """
         write_manifest(self.folder / "manifest.tsv", (self._cells(case) for case in sorted(self._cases())))
 
-    def manifest(self) -> Manifest:
+    def manifest(self) -> list[ManifestRow]:
         """The rows of `manifest.tsv`, without a look at the cases.
 
         Raises:
             CohortError: the manifest is missing or damaged.
         """
-        return Manifest(self.folder / "manifest.tsv")
+        return read_manifest(self.folder / "manifest.tsv")
 
     def _cells(self, case: str) -> list[object]:
         found = self._read(case, _Record)

@@ -16,7 +16,7 @@ from sanum.core.names import split_part, with_part
 from sanum.core.records import Prepared, Scan
 from sanum.formats import read_mask, read_scan
 from sanum.prepare.kept_steps import KeptSteps
-from sanum.prepare.manifest import Manifest
+from sanum.prepare.manifest import ManifestRow
 from sanum.prepare.presets import Preparation, preparation_sha256
 from sanum.prepare.store import Store
 from sanum.workflow.executor import map_cases
@@ -104,7 +104,7 @@ def prepare_cohort(
     cluster: str | None = None,
     reuse: Sequence[Path] = (),
     on_done: Callable[[CaseOutcome], None] | None = None,
-) -> Manifest:
+) -> list[ManifestRow]:
     """Prepare every case of a cohort into a store; cases that are done already are kept.
 
     The store follows its table: a case that the table does not name is set aside, never used, and reported.
