@@ -8,6 +8,7 @@ those of healthy axial test pairs, and of the same with the MR of the next patie
 
 import csv
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,9 @@ from sanum.detectors.cross_modal import CrossModalDetector
 from sanum.model import load
 from sanum.nets.views import windowed
 from sanum.prepare.store import Store
-from sanum.report.pair_figures import distributions, latent_map, panels
+from sanum.report.curves import svg
+from sanum.report.figures import chart
+from sanum.report.pair_figures import distributions, panels
 from sanum.synthesis.cross_modal import plant_cross
 from sanum.workflow.fit import model_summary
 
@@ -62,6 +65,28 @@ def panel_rows(detector: CrossModalDetector, classic: Detector, case: Prepared) 
             ]
         )
     return rows
+
+
+def latent_map(healthy: NDArray[np.floating], cases: NDArray[np.floating], scores: Sequence[float]) -> bytes:
+    """Cases in the plane of the two widest directions of healthy latents, coloured by score, as SVG.
+
+    Args:
+        healthy: (n, D), drawn in grey; the plane is theirs.
+        cases: (m, D).
+        scores: (m,).
+    """
+    middle = healthy.mean(axis=0)
+    _, _, axes_of = np.linalg.svd(healthy - middle, full_matrices=False)
+    plane = axes_of[:2].T
+    figure, axes = chart("first direction of healthy latents", "second direction", (6.4, 4.8))
+    flat, shown = (healthy - middle) @ plane, (cases - middle) @ plane
+    axes.scatter(flat[:, 0], flat[:, 1], s=10, color="#bbbbbb", label=f"training (n = {len(flat)})")
+    dots = axes.scatter(
+        shown[:, 0], shown[:, 1], s=22, c=list(scores), cmap="viridis", label=f"test (n = {len(shown)})"
+    )
+    figure.colorbar(dots, ax=axes, label="score")
+    axes.legend(frameon=False, fontsize=8)
+    return svg(figure)
 
 
 def latents(detector: CrossModalDetector, summary: Summary, cases: list[Prepared]) -> bytes:

@@ -1,4 +1,4 @@
-"""Figures about registered pairs: how far apart two sides lie, where cases lie in latent space, cross predictions."""
+"""Figures about registered pairs: how far apart two sides lie, cross predictions."""
 
 from __future__ import annotations
 
@@ -32,28 +32,6 @@ def distributions(values: Mapping[str, Sequence[float]], label: str) -> bytes:
             linewidth=1.8,
             label=f"{name} (n = {len(group)})",
         )
-    axes.legend(frameon=False, fontsize=8)
-    return svg(figure)
-
-
-def latent_map(healthy: NDArray[np.floating], cases: NDArray[np.floating], scores: Sequence[float]) -> bytes:
-    """Cases in the plane of the two widest directions of healthy latents, coloured by score, as SVG.
-
-    Args:
-        healthy: (n, D), drawn in grey; the plane is theirs.
-        cases: (m, D).
-        scores: (m,).
-    """
-    middle = healthy.mean(axis=0)
-    _, _, axes_of = np.linalg.svd(healthy - middle, full_matrices=False)
-    plane = axes_of[:2].T
-    figure, axes = chart("first direction of healthy latents", "second direction", (6.4, 4.8))
-    flat, shown = (healthy - middle) @ plane, (cases - middle) @ plane
-    axes.scatter(flat[:, 0], flat[:, 1], s=10, color="#bbbbbb", label=f"training (n = {len(flat)})")
-    dots = axes.scatter(
-        shown[:, 0], shown[:, 1], s=22, c=list(scores), cmap="viridis", label=f"test (n = {len(shown)})"
-    )
-    figure.colorbar(dots, ax=axes, label="score")
     axes.legend(frameon=False, fontsize=8)
     return svg(figure)
 
