@@ -2,10 +2,8 @@
 
 import numpy as np
 import pytest
-from scipy.stats import false_discovery_control
 
 from sanum.calibration.conformal import (
-    benjamini_hochberg,
     guarantee,
     nested_p_values,
     p_values,
@@ -50,14 +48,6 @@ def test_parts_of_one_subject_may_depend_on_each_other():
         new, healthy = parts[0], parts[1:]
         random_part.append(nested_p_values(new, healthy)[0] <= 0.1)
     assert np.mean(random_part) <= 0.1 + 0.015
-
-
-def test_benjamini_hochberg_agrees_with_scipy():
-    rng = np.random.default_rng(4)
-    for size in (1, 2, 17):
-        p = rng.integers(1, 20, size) / 20
-        assert benjamini_hochberg(p) == pytest.approx(false_discovery_control(p))
-    assert benjamini_hochberg(np.array([])).size == 0
 
 
 def test_the_guarantee_says_what_few_subjects_can_keep():

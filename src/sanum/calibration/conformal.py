@@ -117,16 +117,3 @@ def nested_p_values(scores: NDArray[np.float64], healthy: NDArray[np.float64]) -
     above = np.append(np.cumsum(shares[order][::-1])[::-1], 0.0)
     higher = above[np.searchsorted(values[order], scores, side="left")]
     return np.asarray((1.0 + higher) / (len(healthy) + 1.0))
-
-
-def benjamini_hochberg(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """P-values adjusted for the false-discovery rate (Benjamini and Hochberg 1995): flag where at most alpha.
-
-    Conformal p-values that share a calibration set are positively dependent, so the procedure keeps its
-    guarantee for independent new parts (Bates, Candès, Lei, Romano, Sesia 2023).
-    """
-    order = np.argsort(p)
-    scaled = p[order] * len(p) / np.arange(1, len(p) + 1)
-    adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(1.0, np.minimum.accumulate(scaled[::-1])[::-1])
-    return adjusted

@@ -36,6 +36,13 @@ Device = Annotated[
     ),
 ]
 ModelFile = Annotated[Path, typer.Argument(help=HELP, callback=find_model)]
+Workers = Annotated[
+    int | None,
+    typer.Option(help="Processes, one a core by default; or jobs of a Slurm cluster."),
+]
+Cluster = Annotated[
+    str | None, typer.Option(help="Dask scheduler tcp://host:port, or slurm; docs/large_cohorts.md.")
+]
 AsCalled = Annotated[
     bool,
     typer.Option("--as-called", help="The scans show what they are called, whatever they look like."),

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from sanum.cli.arguments import AsCalled, Device
+from sanum.cli.arguments import AsCalled, Cluster, Device, Workers
 from sanum.core.shipped import DEFAULT_MODEL
 
 
@@ -34,12 +34,8 @@ def run(
         Optional[str], typer.Option(help="DICOM series by number or UID ending; PATH#NUMBER means the same.")
     ] = None,
     as_called: AsCalled = False,
-    workers: Annotated[
-        Optional[int], typer.Option(help="Processes, one a core by default; or jobs of a Slurm cluster.")
-    ] = None,
-    cluster: Annotated[
-        Optional[str], typer.Option(help="Dask scheduler tcp://host:port, or slurm; docs/large_cohorts.md.")
-    ] = None,
+    workers: Workers = None,
+    cluster: Cluster = None,
     dicom: Annotated[
         bool,
         typer.Option("--dicom", help="Results of DICOM series as DICOM too, for a PACS; needs sanum[dicom]."),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sanum.cli.arguments import Device, ModelFile
+from sanum.cli.arguments import Cluster, Device, ModelFile
 
 
 def run(
@@ -33,9 +33,7 @@ def run(
             help="Processes that measure volumes, one a core by default; or jobs of a Slurm cluster."
         ),
     ] = None,
-    cluster: Annotated[
-        str | None, typer.Option(help="Dask scheduler tcp://host:port, or slurm; docs/large_cohorts.md.")
-    ] = None,
+    cluster: Cluster = None,
     device: Device = "cpu",
 ) -> None:
     """Score the test split of a store: decisions by healthy scans alone first, best-possible figures last."""

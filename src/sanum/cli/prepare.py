@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from sanum.cli.arguments import AsCalled
+from sanum.cli.arguments import AsCalled, Cluster, Workers
 
 
 def run(
@@ -27,12 +27,8 @@ def run(
         typer.Option(help="Store whose brain masks and registrations are taken where they fit; repeat it."),
     ] = None,
     as_called: AsCalled = False,
-    workers: Annotated[
-        Optional[int], typer.Option(help="Processes, one a core by default; or jobs of a Slurm cluster.")
-    ] = None,
-    cluster: Annotated[
-        Optional[str], typer.Option(help="Dask scheduler tcp://host:port, or slurm; docs/large_cohorts.md.")
-    ] = None,
+    workers: Workers = None,
+    cluster: Cluster = None,
 ) -> None:
     """Prepare every case of a cohort: resumable, in parallel, a failed case never stops the rest."""
     from sanum.cli.terminal import leave_partial, progress
