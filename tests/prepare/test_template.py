@@ -109,7 +109,7 @@ def test_a_place_goes_to_the_template_and_back():
     assert np.linalg.norm(scan.grid.to_world(np.argwhere(again)).mean(axis=0) - place) < 1.5
 
 
-@pytest.mark.parametrize(("axis", "degrees"), [("z", 180), ("x", 90)])
+@pytest.mark.parametrize(("axis", "degrees"), [("z", 180), pytest.param("x", 90, marks=pytest.mark.slow)])
 def test_a_header_turned_otherwise_is_found_out_and_flagged(axis, degrees):
     scan = subject_scan()
     turn = np.eye(4)

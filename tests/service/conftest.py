@@ -18,8 +18,16 @@ from typing import Any
 
 import pytest
 
+from sanum.service.metrics import SHARED
 from tests.service.browser import CHROMIUM, OPTIONS, open_page
 from tests.service.fakes import Made, make, nifti
+
+
+@pytest.fixture(autouse=True)
+def _own_figures(monkeypatch):
+    """A service that a test starts in its own process leaves no folder of figures to the tests after it."""
+    monkeypatch.setenv(SHARED, "")
+    monkeypatch.delenv(SHARED)
 
 
 def free_port() -> int:

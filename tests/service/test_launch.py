@@ -37,6 +37,7 @@ def ended(service: Live, case: str, seconds: float = 200.0) -> dict:
         time.sleep(0.2)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_an_accepted_case_survives_the_death_of_every_process(model_path, tmp_path):
     service = Live(model_path, tmp_path / "data")

@@ -142,7 +142,7 @@ def test_a_model_that_restores_gives_the_reconstruction_in_the_scans_grid(store,
 
 def test_a_table_of_cases_gives_one_line_each(model_path, cohort_path, tmp_path):
     rows = gather([cohort_path], ("T1w",), split="test")
-    lines = detect_rows(model_path, rows, tmp_path / "out", workers=2)
+    lines = detect_rows(model_path, rows, tmp_path / "out", workers=1)
     with (tmp_path / "out" / "detections.tsv").open() as stream:
         table = list(csv.DictReader(stream, delimiter="\t"))
     assert [line["case"] for line in table] == ["c08", "c09", "c10", "c11"]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import sanum
+from sanum.cohort.table import write_cohort
 from sanum.core.errors import ConfigError, ModelFileError, ScanError
 from sanum.core.shipped import DEFAULT_MODEL
 from tests.phantoms import RAS_2MM
@@ -71,12 +72,13 @@ def test_several_processes_give_the_same_list(model, ill, by_path, cohort_path):
     assert there[0].provenance.model_sha256 == by_path.provenance.model_sha256
 
 
-def test_a_folder_and_a_table_give_a_list(model, cohort_path, tmp_path, ill):
+def test_a_folder_and_a_table_give_a_list(model, cohort, tmp_path, ill):
     for subject in ("01", "02"):
         (tmp_path / f"sub-{subject}" / "anat").mkdir(parents=True)
         (tmp_path / f"sub-{subject}" / "anat" / f"sub-{subject}_T1w.nii.gz").write_bytes(ill.read_bytes())
     assert [one.case for one in model.detect(tmp_path)] == ["sub-01", "sub-02"]
-    assert len(model.detect(cohort_path)) == 12
+    write_cohort(cohort.select(label="lesion"), tmp_path / "ill.tsv")
+    assert [one.case for one in model.detect(tmp_path / "ill.tsv")] == ["c10", "c11"]
 
 
 def test_one_bad_scan_of_a_list_is_refused_and_named_as_it_was_given(model, ill):

@@ -57,7 +57,9 @@ def test_a_large_lesion_in_the_template_is_a_significant_finding(path: Path, tmp
     assert_found(found, lesion)
 
 
-@pytest.mark.parametrize("modality", LEVELS)
+@pytest.mark.parametrize(
+    "modality", [name if name == "FLAIR" else pytest.param(name, marks=pytest.mark.slow) for name in LEVELS]
+)
 def test_a_model_of_every_sequence_finds_it_in_each_and_says_that_no_rate_is_guaranteed(
     modality: str, tmp_path: Path
 ) -> None:
