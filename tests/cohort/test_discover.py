@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sanum.cohort import discover, read_cohort, write_cohort
+from sanum.cohort.discover import discover
+from sanum.cohort.table import read_cohort, write_cohort
 from sanum.core.errors import CohortError
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sanum.cohort import Cohort, Row, read_cohort, write_cohort
+from sanum.cohort.table import Cohort, Row, read_cohort, write_cohort
 from sanum.core.errors import CohortError
 
 
