@@ -35,11 +35,12 @@ def test_one_line_a_case_and_pictures_are_written(model_path, store, tmp_path):
     assert (tmp_path / "roc.svg").read_text().startswith("<?xml")
 
 
-def test_maps_are_kept_and_taken_again_by_other_processes(model_path, store, tmp_path):
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_maps_are_kept_and_taken_again_by_other_processes_too(model_path, store, tmp_path, workers):
     first = evaluate(model_path, store.folder, tmp_path, draws=5)
     (maps,) = tmp_path.glob("maps-*")
     stamps = {path.name: path.stat().st_mtime_ns for path in maps.iterdir()}
-    again = evaluate(model_path, store.folder, tmp_path, options=EvaluateOptions(draws=5, workers=2))
+    again = evaluate(model_path, store.folder, tmp_path, options=EvaluateOptions(draws=5, workers=workers))
     assert stamps == {path.name: path.stat().st_mtime_ns for path in maps.iterdir()}
     assert again.pixels == first.pixels
 

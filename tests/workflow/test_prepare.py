@@ -51,11 +51,12 @@ def test_slices_on_disk_are_what_the_classic_rule_says(store):
     assert slices.max() <= 1.0
 
 
-def test_a_truncated_file_is_reported_and_stops_nobody(small, tmp_path):
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_a_truncated_file_is_reported_and_stops_nobody(small, tmp_path, workers):
     broken = small.parent / "c01_T1w.nii.gz"
     broken.write_bytes(broken.read_bytes()[:3000])
     folder = tmp_path / "prepared"
-    assert statuses(small, folder, workers=2) == {"c00": "ready", "c01": "failed", "c02": "ready"}
+    assert statuses(small, folder, workers=workers) == {"c00": "ready", "c01": "failed", "c02": "ready"}
     (failed,) = [row for row in Store.open(folder).manifest() if row.status == "failed"]
     assert "c01_T1w.nii.gz" in failed.reason
 
