@@ -8,6 +8,7 @@ import pytest
 
 from sanum.core.errors import SanumError
 from sanum.workflow.executor import map_cases
+from sanum.workflow.processes import THREADS
 
 
 def square(number: int) -> int:
@@ -66,3 +67,18 @@ def test_where_every_case_is_needed_a_death_is_said():
 def test_an_error_of_the_function_arrives(workers):
     with pytest.raises(SanumError, match="is wrong"):
         list(map_cases(refuses, [1, 2], workers))
+
+
+def threads_it_began_with(_: int) -> set[str]:
+    began = Path("/proc/self/environ").read_bytes().decode().split("\0")
+    return {told for told in began if told.partition("=")[0] in THREADS}
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="this system does not tell")
+def test_processes_begin_with_one_thread_a_library_and_this_one_keeps_its_own(monkeypatch):
+    """A library that is imported before a process can be told so would take a thread a core in each process."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    found = [threads for _, threads in map_cases(threads_it_began_with, [0, 1], 2)]
+    assert found == [{f"{name}=1" for name in THREADS}] * 2
+    assert (os.environ["OMP_NUM_THREADS"], os.environ.get("OPENBLAS_NUM_THREADS")) == ("3", None)

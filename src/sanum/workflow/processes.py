@@ -20,6 +20,9 @@ Result = TypeVar("Result")
 TRIES = 2
 """Processes of its own that a case may cost."""
 
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
+"""What libraries ask for how many threads they may have."""
+
 DIED = "its worker process died twice, most likely for want of memory; run again with fewer --workers"
 
 
@@ -94,15 +97,28 @@ def _alone(
 def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """Processes that finish the case under way when the block is left, by an error or Ctrl-C too."""
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, initializer=_begin)
+    with _one_thread_a_library():
+        pool = ProcessPoolExecutor(workers, context, initializer=_begin)
+        try:
+            yield pool
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _one_thread_a_library() -> Iterator[None]:
+    """Of processes that begin meanwhile. They import numpy before anything can be called in them, so it has to be said
+    here, where they take it over: else numpy's threads, one a core in each process, take the cores from each other."""
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))
     try:
-        yield pool
+        yield
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            os.environ.update({} if value is None else {name: value})
 
 
 def _begin() -> None:
-    """One thread a library, where it is not imported yet; and Ctrl-C is the parent's to act on."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"):
-        os.environ[name] = "1"
+    """Ctrl-C is the parent's to act on."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
