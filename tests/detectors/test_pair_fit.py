@@ -10,10 +10,13 @@ from sanum.core.config import from_dict
 from sanum.core.errors import ConfigError, ModelFileError, TrainingError
 from sanum.core.grid import Grid
 from sanum.core.records import Prepared
-from sanum.detectors.pair_evidence import place_features, slice_features
+from sanum.detectors.pair_artefacts import scan_features
+from sanum.detectors.pair_evidence import place_features
 from sanum.detectors.pair_expectation import Pair, belonging, coarse, enlarged, expectation, mirror
 from sanum.detectors.pair_fit import Config, PairFit
 from sanum.detectors.pair_lessons import Lessons, planted
+from sanum.detectors.pair_zones import DISCOUNT, ZONES, surprise_by_zone, tables_by_zone, zones_of
+from sanum.detectors.surprise import surprise
 from sanum.synthesis.draws import Draws
 
 SHAPE = (48, 56, 12)
@@ -133,12 +136,36 @@ def test_a_pair_belongs_together_more_than_its_mirror_image_or_a_strangers():
     assert belonging(own)[2] < 0
 
 
-def test_ripples_along_one_side_change_the_statistics_of_slices():
+def test_ripples_along_one_side_change_the_features_of_a_scan():
     own = pair_case(3)
     voxels = np.array(own.voxels)
     voxels[1] += 0.15 * np.sin(np.arange(SHAPE[1]) * 1.5)[None, :, None].astype(np.float32) * own.mask
-    calm, odd = (slice_features(Pair.of(replace(own, voxels=v)), 1).mean(0) for v in (own.voxels, voxels))
+    spoilt = replace(own, voxels=voxels)
+    calm, odd = (scan_features(case, Pair.of(case), 1) for case in (own, spoilt))
     assert odd[4] - calm[4] > 0.5  # along minus across at a distance of one
+
+
+def test_weaker_lines_of_the_spectrum_and_edges_beside_the_partners_are_told():
+    own = pair_case(3)
+    weak, moved = (np.array(own.voxels) for _ in range(2))
+    spectrum = np.fft.fft(own.voxels[1], axis=1)
+    spectrum[:, 4::3] *= 0.4
+    weak[1] = np.abs(np.fft.ifft(spectrum, axis=1))
+    moved[1] = np.roll(own.voxels[1], 3, axis=1)
+    calm, ghosted, beside = (
+        scan_features(case, Pair.of(case), 1)
+        for case in (own, replace(own, voxels=weak), replace(own, voxels=moved))
+    )
+    assert (ghosted[7:9] > calm[7:9] + 0.5).all()  # roughness of lines, coarse and middle
+    assert beside[13] < calm[13] - 0.2  # edges along J where the partner's are
+
+
+def test_a_scan_whose_slices_hardly_show_gives_no_artefact():
+    case = pair_case(3)
+    small = np.zeros_like(case.mask)
+    small[20:24, 20:24] = True
+    bare = replace(case, mask=small, voxels=np.asarray(case.voxels) * small)
+    assert not scan_features(bare, Pair.of(bare), 1).any()
 
 
 def test_blocks_come_back_to_their_shape_and_odd_sides_are_filled():
@@ -163,6 +190,31 @@ def test_planted_faults_change_the_modality_they_are_told_of_only():
         changed = np.abs(spoilt.voxels[channel] - case.voxels[channel]) > 0.01
         assert not odd[name].any() or changed[odd[name] > 0].mean() > 0.05
     assert any(marks.any() for marks in odd.values())
+
+
+def test_the_brain_is_compared_with_the_brain_and_the_shell_with_the_shell():
+    case = pair_case(3)
+    zones = zones_of(Pair.of(case))
+    middle, rim = zones[12, 14], zones[12, np.flatnonzero(Pair.of(case).mask[12, :, 6])[0]]
+    assert [ZONES[zone] for zone in (middle[1], middle[9], rim[1], rim[9])] == [
+        "base",
+        "vault",
+        "shell of base",
+        "shell of vault",
+    ]
+    alone = Pair.of(replace(case, voxels=case.voxels[1:], modalities=("T1w",)))
+    assert ZONES[zones_of(alone)[12, 14, 9]] == "vault"
+
+
+def test_a_zone_that_no_one_showed_takes_the_healthy_values_of_all_and_the_shell_is_discounted():
+    rng = np.random.default_rng(0)
+    tables = tables_by_zone({"vault": rng.normal(0, 1, 200), "shell of vault": rng.normal(5, 1, 200)})
+    assert np.array_equal(tables[1], tables[3])
+    assert tables[0][-1] < tables[1][-1]
+    zones = np.array([[[0, 2]]], np.int8)
+    found = surprise_by_zone(np.full((1, 1, 2), 7.0, np.float32), zones, tables)
+    assert found[0, 0, 0] > found[0, 0, 1] + 2.0
+    assert found[0, 0, 1] == pytest.approx(surprise(np.array([7.0]), tables[2])[0] - DISCOUNT, abs=1e-5)
 
 
 def test_three_modalities_and_impossible_settings_are_refused(fitted):

@@ -77,6 +77,18 @@ def test_what_can_not_be_rendered_is_refused(tmp_path):
         render_heads([label_file(tmp_path, labels=brain)], tmp_path / "out", HeadOptions())
 
 
+def test_splits_rendered_one_after_the_other_make_one_cohort(rendered):
+    folder = rendered.path.parent
+    heads = label_maps([folder.parent / "maps"])
+    more = render_heads(heads, folder, HeadOptions(("CT", "FLAIR"), "train", 1, seed=7))
+    assert [row.split for row in more] == ["test", "test", "train"]
+    assert [row.case for row in read_cohort(more.path)] == [row.case for row in more]
+    again = render_heads(heads, folder, HeadOptions(("CT", "FLAIR"), "calibration", 1, seed=7))
+    assert [row.split for row in again] == ["test", "test", "calibration"]
+    with pytest.raises(ConfigError, match="holds CT, FLAIR, not CT, T1w; render into another folder"):
+        render_heads(heads, folder, HeadOptions(("CT", "T1w")))
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [

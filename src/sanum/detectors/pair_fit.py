@@ -14,10 +14,12 @@ from sanum.core.records import AnomalyMap, Prepared
 from sanum.core.units import Volume
 from sanum.detectors.base import Detector, Incomplete, State
 from sanum.detectors.boosted import Boosted
-from sanum.detectors.pair_evidence import place_features, slice_features
+from sanum.detectors.pair_artefacts import scan_features
+from sanum.detectors.pair_evidence import place_features
 from sanum.detectors.pair_expectation import Pair, belonging, enlarged
 from sanum.detectors.pair_lessons import Lessons, taught
-from sanum.detectors.surprise import fused, slice_table, surprise, tops_of_slices
+from sanum.detectors.pair_zones import fine, surprise_by_zone, tables_by_zone, tops_by_zone, zones_of
+from sanum.detectors.surprise import fused, slice_table, surprise
 from sanum.training.data import split_subjects
 from sanum.training.run import Run
 
@@ -27,7 +29,7 @@ BELONGING = ("unexplained", "mirrored", "displaced")
 MISPAIRED, AT_ODDS, ARTEFACT = "pair: mispaired", "at odds", "artefact"
 
 RIDGE = 0.2
-"""Share of the mean variance added to the covariance of slices' statistics."""
+"""Share of the mean variance added to the covariance of scans' features."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Config:
     validation_share: float = 0.25
     smoothing_mm: float = 3.0
     weights: Mapping[str, float] = field(
-        default_factory=lambda: {AT_ODDS: 1.0, ARTEFACT: 0.3, "mispaired": 0.5}
+        default_factory=lambda: {AT_ODDS: 1.0, ARTEFACT: 0.5, "mispaired": 1.0}
     )
 
     def __post_init__(self) -> None:
@@ -61,7 +63,7 @@ class Config:
 
 @dataclass(frozen=True, eq=False)
 class _Noise:
-    """Statistics (F,) of healthy slices of one modality, and the inverse root of their covariance (F, F)."""
+    """Features (F,) of healthy scans of one modality, and the inverse root of their covariance (F, F)."""
 
     mean: NDArray[np.float64]
     root: NDArray[np.float64]
@@ -75,11 +77,9 @@ class _Noise:
         covariance += (RIDGE * np.trace(covariance) / width + 1e-6) * np.eye(width)
         return cls(rows.mean(0), np.linalg.inv(np.linalg.cholesky(covariance)))
 
-    def departure(self, rows: NDArray[np.float64]) -> float:
-        """Distance of a case's slices from healthy ones, on average, in standard deviations."""
-        if not len(rows):
-            return 0.0
-        return float(np.sqrt((((rows - self.mean) @ self.root.T) ** 2).mean(axis=1)).mean())
+    def departure(self, features: NDArray[np.float64]) -> float:
+        """Distance of a scan (F,) from healthy ones, root mean square, in standard deviations."""
+        return float(np.sqrt((((features - self.mean) @ self.root.T) ** 2).mean()))
 
 
 class PairFit(Detector):
@@ -87,15 +87,16 @@ class PairFit(Detector):
 
     First it asks whether the pair is one head: how much of each modality the other explains, by a table read off this
     pair, and whether it would explain more if one were mirrored or displaced. Then boosted trees, taught on one-sided
-    synthetic faults, say from fixed features which modality is at odds and where. And the unrest of each slice against
-    what the partner explains, along and across, tells a moved or noisy scan. Each becomes a surprise, -log10 of its tail
-    among healthy validation cases; the map is the weighted harmonic mean of those p-values.
+    synthetic faults, say from fixed features which modality is at odds and where. And the unrest of each scan beside
+    what the partner explains, the lines of its spectrum and the place of its edges tell a moved, ghosted or noisy one.
+    Each becomes a surprise, -log10 of its tail among healthy validation cases, a place's within its own part of the head
+    (`pair_zones`); the map is the weighted harmonic mean of those p-values.
 
     A case with one modality only is judged by trees taught for that and by its noise, against healthy values of its own.
 
     Attributes:
         trees_: by mode ("" for both modalities, else the one present), then by modality.
-        noise_: healthy statistics of slices, likewise.
+        noise_: healthy statistics of scans, likewise.
         tables_: healthy values of each score, by mode.
     """
 
@@ -126,9 +127,9 @@ class PairFit(Detector):
         mode = self._mode(case)
         pair = Pair.of(case)
         places, wholes = self._places(case, pair), self._wholes(case, pair)
-        tables = self.tables_[mode]
+        tables, zones = self.tables_[mode], fine(zones_of(pair), case.grid.shape)
         parts: dict[str, NDArray[np.float32]] = {
-            name: surprise(values, tables[name]) for name, values in places.items()
+            name: surprise_by_zone(values, zones, tables[name]) for name, values in places.items()
         }
         everywhere = np.ones(case.grid.shape, np.float32)
         parts |= {
@@ -204,9 +205,9 @@ class PairFit(Detector):
         """Healthy values: of the judge, who was taught on the others, from held-out cases; of all else from everyone."""
         noises: dict[str, dict[str, _Noise]] = {}
         for mode in self._modes():
-            pairs = [Pair.of(_alone(case, mode)) for case in everyone]
+            shown = [(case, Pair.of(case)) for case in (_alone(case, mode) for case in everyone)]
             noises[mode] = {
-                name: _Noise.of(np.concatenate([slice_features(pair, number) for pair in pairs]))
+                name: _Noise.of(np.stack([scan_features(case, pair, number) for case, pair in shown]))
                 for number, name in enumerate(self._present(mode))
             }
         self.noise_ = noises
@@ -215,14 +216,21 @@ class PairFit(Detector):
     def _healthy_table(
         self, mode: str, held_out: Sequence[Prepared], everyone: Sequence[Prepared]
     ) -> dict[str, NDArray[np.float32]]:
-        values: dict[str, list[NDArray[np.float64]]] = {}
+        tops: dict[str, dict[str, list[NDArray[np.float64]]]] = {}
         for case in (_alone(case, mode) for case in held_out):
-            for name, found in self._places(case, Pair.of(case)).items():
-                values.setdefault(name, []).append(tops_of_slices(found, case.mask))
+            pair = Pair.of(case)
+            zones = fine(zones_of(pair), case.grid.shape)
+            for name, found in self._places(case, pair).items():
+                for zone, values in tops_by_zone(found, case.mask, zones).items():
+                    tops.setdefault(name, {}).setdefault(zone, []).append(values)
+        wholes: dict[str, list[float]] = {}
         for case in (_alone(case, mode) for case in everyone):
             for name, value in self._wholes(case, Pair.of(case)).items():
-                values.setdefault(name, []).append(np.array([value]))
-        return {name: slice_table(np.concatenate(tops)) for name, tops in values.items()}
+                wholes.setdefault(name, []).append(value)
+        return {
+            name: tables_by_zone({zone: np.concatenate(each) for zone, each in zones.items()})
+            for name, zones in tops.items()
+        } | {name: slice_table(np.array(values)) for name, values in wholes.items()}
 
     def _places(self, case: Prepared, pair: Pair) -> dict[str, Volume]:
         """Log-odds of a fault at each voxel (I, J, K) over the case's median, by modality."""
@@ -241,7 +249,7 @@ class PairFit(Detector):
         assert self.noise_ is not None
         noise = self.noise_[self._mode(case)]
         wholes = {
-            f"{name}: {ARTEFACT}": noise[name].departure(slice_features(pair, number))
+            f"{name}: {ARTEFACT}": noise[name].departure(scan_features(case, pair, number))
             for number, name in enumerate(case.modalities)
         }
         if len(pair.views) > 1:

@@ -41,7 +41,7 @@ class Lessons:
             healthy=0.0, missing=0.0, foreign=0.0, smallest=0.0003, largest=0.03, mildest=0.1
         )
     )
-    boost: BoostSettings = field(default_factory=lambda: BoostSettings(trees=80, leaves=20))
+    boost: BoostSettings = field(default_factory=lambda: BoostSettings(trees=160, leaves=31))
 
 
 def taught(

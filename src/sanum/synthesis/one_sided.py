@@ -150,7 +150,8 @@ def _room(brain: Tensor, deep: Tensor) -> Tensor:
     """Where each lesion may lie (N, 1, K, I, J): anywhere, or below the outline where that leaves half of the head."""
     width = 2 * round(DEEP * max(brain.shape[-2:])) + 1
     slices = functional.pad(1.0 - brain.flatten(0, 2)[:, None], [width // 2] * 4, value=1.0)
-    inner = 1.0 - functional.max_pool2d(slices, width, 1).view_as(brain)
+    wide = functional.max_pool2d(functional.max_pool2d(slices, (width, 1), 1), (1, width), 1)
+    inner = 1.0 - wide.view_as(brain)
     enough = inner.flatten(1).sum(1) > 0.5 * brain.flatten(1).sum(1)
     return torch.where(spread(deep & enough), inner, brain)
 

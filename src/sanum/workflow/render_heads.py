@@ -10,7 +10,7 @@ from typing import cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from sanum.cohort.table import Cohort, Row, write_cohort
+from sanum.cohort.table import Cohort, Row, read_cohort, write_cohort
 from sanum.core.errors import CohortError, ConfigError, ScanError
 from sanum.core.grid import Grid
 from sanum.core.names import NIFTI_SUFFIXES
@@ -73,6 +73,7 @@ def render_heads(
 ) -> Cohort:
     """Write scans and head masks of made persons, and their table `cohort.tsv`, ready for `sanum prepare`.
 
+    Cases that the folder's table already lists stay in it, so that splits rendered one after the other make one cohort.
     Each person counts as a subject; those of one label map are alike, so keep label maps apart that test something.
 
     Args:
@@ -83,13 +84,15 @@ def render_heads(
 
     Raises:
         CohortError: no label map.
+        ConfigError: the folder holds a cohort of other modalities.
         ScanError: one can't be read, has other voxels than of 1 mm, or shows no skull.
         StorageError: `out` can't be written.
     """
     if not labels:
         raise CohortError("no label map to render: give .nii.gz files of whole heads, or a folder of them")
+    before = _before(out / "cohort.tsv", options.modalities)
     out.mkdir(parents=True, exist_ok=True)
-    rows = []
+    rows: list[Row] = []
     for number, path in enumerate(labels):
         numbers = _upright(path)
         for scan in range(options.scans):
@@ -100,7 +103,9 @@ def render_heads(
                 raise ScanError(f"{path.name}: {error}") from None
             rows.append(_written(head, f"{_name(path)}-{options.seed}-{scan}", out, options, rng))
             on_done(rows[-1].case)
-    cohort = Cohort(out / "cohort.tsv", tuple(rows), options.modalities)
+    made = {row.case for row in rows}
+    kept = [row for row in before if row.case not in made]
+    cohort = Cohort(out / "cohort.tsv", (*kept, *rows), options.modalities)
     write_cohort(cohort, cohort.path)
     return cohort
 
@@ -112,6 +117,17 @@ def label_maps(paths: Sequence[Path]) -> tuple[Path, ...]:
         inside = sorted(path.iterdir()) if path.is_dir() else []
         found += [path] if path.is_file() else [one for one in inside if one.name.endswith(NIFTI_SUFFIXES)]
     return tuple(found)
+
+
+def _before(path: Path, modalities: tuple[str, ...]) -> tuple[Row, ...]:
+    if not path.exists():
+        return ()
+    cohort = read_cohort(path)
+    if cohort.modalities != modalities:
+        raise ConfigError(
+            f"{path}: holds {', '.join(cohort.modalities)}, not {', '.join(modalities)}; render into another folder"
+        )
+    return cohort.rows
 
 
 def _written(head: Head, case: str, out: Path, options: HeadOptions, rng: np.random.Generator) -> Row:
