@@ -77,6 +77,11 @@ class _Noise:
         covariance += (RIDGE * np.trace(covariance) / width + 1e-6) * np.eye(width)
         return cls(rows.mean(0), np.linalg.inv(np.linalg.cholesky(covariance)))
 
+    @classmethod
+    def departures(cls, rows: NDArray[np.float64]) -> list[float]:
+        """Distance of each scan from all others: from itself among them it would be too small."""
+        return [cls.of(np.delete(rows, row, axis=0)).departure(rows[row]) for row in range(len(rows))]
+
     def departure(self, features: NDArray[np.float64]) -> float:
         """Distance of a scan (F,) from healthy ones, root mean square, in standard deviations."""
         return float(np.sqrt((((features - self.mean) @ self.root.T) ** 2).mean()))
@@ -203,19 +208,27 @@ class PairFit(Detector):
 
     def _learn_healthy(self, held_out: Sequence[Prepared], everyone: Sequence[Prepared]) -> None:
         """Healthy values: of the judge, who was taught on the others, from held-out cases; of all else from everyone."""
-        noises: dict[str, dict[str, _Noise]] = {}
+        rows: dict[str, dict[str, NDArray[np.float64]]] = {}
         for mode in self._modes():
             shown = [(case, Pair.of(case)) for case in (_alone(case, mode) for case in everyone)]
-            noises[mode] = {
-                name: _Noise.of(np.stack([scan_features(case, pair, number) for case, pair in shown]))
+            rows[mode] = {
+                name: np.stack([scan_features(case, pair, number) for case, pair in shown])
                 for number, name in enumerate(self._present(mode))
             }
-        self.noise_ = noises
-        self.tables_ = {mode: self._healthy_table(mode, held_out, everyone) for mode in self._modes()}
+        self.noise_ = {
+            mode: {name: _Noise.of(each) for name, each in scans.items()} for mode, scans in rows.items()
+        }
+        self.tables_ = {
+            mode: self._healthy_places(mode, held_out)
+            | {
+                f"{name}: {ARTEFACT}": slice_table(np.array(_Noise.departures(each)))
+                for name, each in rows[mode].items()
+            }
+            | ({} if mode or len(self.modalities) < 2 else _healthy_pairs(everyone))
+            for mode in self._modes()
+        }
 
-    def _healthy_table(
-        self, mode: str, held_out: Sequence[Prepared], everyone: Sequence[Prepared]
-    ) -> dict[str, NDArray[np.float32]]:
+    def _healthy_places(self, mode: str, held_out: Sequence[Prepared]) -> dict[str, NDArray[np.float32]]:
         tops: dict[str, dict[str, list[NDArray[np.float64]]]] = {}
         for case in (_alone(case, mode) for case in held_out):
             pair = Pair.of(case)
@@ -223,14 +236,10 @@ class PairFit(Detector):
             for name, found in self._places(case, pair).items():
                 for zone, values in tops_by_zone(found, case.mask, zones).items():
                     tops.setdefault(name, {}).setdefault(zone, []).append(values)
-        wholes: dict[str, list[float]] = {}
-        for case in (_alone(case, mode) for case in everyone):
-            for name, value in self._wholes(case, Pair.of(case)).items():
-                wholes.setdefault(name, []).append(value)
         return {
             name: tables_by_zone({zone: np.concatenate(each) for zone, each in zones.items()})
             for name, zones in tops.items()
-        } | {name: slice_table(np.array(values)) for name, values in wholes.items()}
+        }
 
     def _places(self, case: Prepared, pair: Pair) -> dict[str, Volume]:
         """Log-odds of a fault at each voxel (I, J, K) over the case's median, by modality."""
@@ -278,3 +287,8 @@ def _alone(case: Prepared, mode: str) -> Prepared:
         return case
     channel = case.modalities.index(mode)
     return replace(case, voxels=case.voxels[channel : channel + 1], modalities=(mode,))
+
+
+def _healthy_pairs(cases: Sequence[Prepared]) -> dict[str, NDArray[np.float32]]:
+    values = np.stack([belonging(Pair.of(case)) for case in cases])
+    return {f"pair: {kind}": slice_table(each) for kind, each in zip(BELONGING, values.T, strict=True)}
