@@ -186,14 +186,14 @@ class Model:
             raise CalibrationError(f"model {self.name} was calibrated on another preparation; {again}")
         return found
 
-    def calibrated_for(self, present: tuple[str, ...]) -> Calibration:
-        """The calibration for a case of these modalities: a single one that is judged alone has its own.
+    def calibrated_for(self, channels: tuple[str, ...]) -> Calibration:
+        """The calibration for a prepared case of these channels: a single one that is judged alone has its own.
 
         Raises:
             CalibrationError: see `calibrated`.
         """
-        alone = self.detector.incomplete == "alone" and len(present) < len(self.preparation.modalities)
-        return self.calibrated(present[0] if alone else "")
+        alone = self.detector.incomplete == "alone" and len(channels) < len(self.detector.modalities)
+        return self.calibrated(channels[0] if alone else "")
 
     def usable(self, scans: Collection[str]) -> tuple[str, ...]:
         """The modalities that a case with these scans is judged by: all that the model takes, or fewer where it can.

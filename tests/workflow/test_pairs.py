@@ -12,6 +12,7 @@ from sanum.model import load, save
 from sanum.prepare.presets import Slices, preparation_sha256
 from sanum.prepare.store import Store
 from sanum.synthesis.cross_modal import plant_cross
+from sanum.workflow.detect import _doubts
 from sanum.workflow.disagreement import with_modalities
 from sanum.workflow.fit import calibrate, fit
 from sanum.workflow.pairs import PairOptions, evaluate_pairs
@@ -121,6 +122,23 @@ def test_the_model_file_keeps_the_calibrations_for_single_modalities(model_path)
     assert len(model.calibrated("CT").scores) == 4
     changed = model.with_rule(Rule("conformal", 0.5))
     assert changed.calibrated("T1w").rule.level == 0.5
+
+
+def test_a_windowed_ct_alone_has_its_calibration_and_made_pairs_vouch_for_no_rate(tmp_path):
+    how = replace(HOW, ct_windows=("bone",))
+    made = Store.create(tmp_path / "made", how)
+    for number, split in enumerate(["train"] * 4 + ["calibration"] * 3):
+        case = replace(pair_case(number), preparation=preparation_sha256(how), modalities=("CT:bone", "T1w"))
+        fields = dict.fromkeys(("age", "sex", "seconds"), "") | {"site": "made", "label": "healthy"}
+        made.write(case, {"case": case.case, "subject": case.subject, "split": split, **fields})
+    made.write_manifest()
+    model = calibrate(fit(made, "pair-fit", TINY["pair-fit"]), made, rule=Rule("conformal", 0.3))
+    assert model.calibrated_for(("CT:bone",)) == model.single_calibrations["CT:bone"]
+    assert model.calibrated_for(("CT:bone", "T1w")) == model.calibration
+    whole, alone = (_doubts(model, present) for present in (("CT", "T1w"), ("CT",)))
+    assert [said.split(" behind")[0] for said in whole] == ["The healthy CT and T1w scans"]
+    assert "T1w is missing, so CT was judged alone" in alone[0]
+    assert alone[1].startswith("The healthy CT scans behind this p-value were made, not scanned")
 
 
 def test_a_case_with_one_modality_is_judged_alone_with_a_warning(model_path, tmp_path):

@@ -61,7 +61,7 @@ def _detect(model: Model, row: Row, *, on_stage: Callable[[str], None], reconstr
         _require_input_kind(model, scan)
         preparation = replace(model.preparation, modalities=present)
         prepared = prepare_scans(files, preparation)
-        healthy = reference_group(model.calibrated_for(present), Person(row.site, row.age, row.sex))
+        healthy = reference_group(model.calibrated_for(prepared.modalities), Person(row.site, row.age, row.sex))
         on_stage("scoring")
         opinion = model.detector.judge(prepared, reconstruct=reconstruct)
         on_stage("deciding")
@@ -90,25 +90,26 @@ def _detect(model: Model, row: Row, *, on_stage: Callable[[str], None], reconstr
 
 def _doubts(model: Model, present: tuple[str, ...]) -> tuple[str, ...]:
     """Why the guarantee about false alarms holds weakly or not, by what the healthy scans were."""
-    wanted = model.preparation.modalities
-    lacking = ", ".join(name for name in wanted if name not in present)
+    lacking = ", ".join(name for name in model.preparation.modalities if name not in present)
+    doubts = []
     if lacking and model.detector.incomplete == "alone":
-        return (
+        doubts.append(
             f"{lacking} is missing, so {present[0]} was judged alone, against healthy {present[0]} alone: a weaker mode, "
-            "which can't see what only a comparison shows.",
+            "which can't see what only a comparison shows."
         )
-    if lacking:
-        return (
+    elif lacking:
+        doubts.append(
             f"judged without {lacking}: the healthy scores it is compared with had all modalities, so the guarantee "
-            "about false alarms does not hold",
+            "about false alarms does not hold"
         )
-    if len(wanted) == 1 and wanted[0] in model.facts.get("calibrated_on_made", ()):
-        return (
-            f"The healthy {wanted[0]} scans behind this p-value were made, not scanned, so no false-alarm rate is "
-            f"guaranteed for {wanted[0]}. Calibrate on 20 to 50 healthy {wanted[0]} scans of your own: "
-            "`sanum calibrate … --site NAME`.",
+    made = " and ".join(name for name in present if name in model.facts.get("calibrated_on_made", ()))
+    if made:
+        doubts.append(
+            f"The healthy {made} scans behind this p-value were made, not scanned, so no false-alarm rate is "
+            f"guaranteed for {made}. Calibrate on 20 to 50 healthy {made} scans of your own: "
+            "`sanum calibrate … --site NAME`."
         )
-    return ()
+    return tuple(doubts)
 
 
 def _seen_before(model: Model, prepared: Prepared) -> tuple[str, ...]:
