@@ -21,6 +21,10 @@ def label_file(folder, spacing=1.0, labels=None):
     return path
 
 
+def head_mask(row):
+    return read_scan(row.scans["CT"].with_name(f"{row.case}_head.nii.gz"))
+
+
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory):
     folder = tmp_path_factory.mktemp("heads")
@@ -44,13 +48,14 @@ def test_each_person_is_a_case_with_all_modalities_on_one_grid(rendered):
         assert ct.grid.same_as(flair.grid)
         assert (row.label, row.split, row.site) == ("lesion", "test", "made")
         assert ct.voxels.min() < -900 < 500 < ct.voxels.max()
+        assert row.brain is None, "a made head is prepared as a scanned one"
     assert len({row.subject for row in rendered}) == 2
 
 
 def test_the_lesion_is_marked_where_the_ct_is_denser(rendered):
     row = rendered.rows[0]
     ct, lesion = read_scan(row.scans["CT"]).voxels, read_scan(row.lesion).voxels > 0
-    head = read_scan(row.brain).voxels > 0
+    head = head_mask(row).voxels > 0
     assert 40 < np.median(ct[lesion]) < 95
     assert head[lesion].all()
 
@@ -59,7 +64,7 @@ def test_the_left_of_a_flipped_label_map_stays_left(rendered):
     """The map's first axis runs to the left, its ventricle lies right of the middle."""
     row = rendered.rows[0]
     flair = read_scan(row.scans["FLAIR"])
-    dark = np.argwhere((flair.voxels < 300) & (read_scan(row.brain).voxels > 0))
+    dark = np.argwhere((flair.voxels < 300) & (head_mask(row).voxels > 0))
     world = flair.grid.to_world(dark.astype(float))
     near = world[np.linalg.norm(world, axis=1) < 14]
     assert near[:, 0].mean() > 1.0

@@ -73,6 +73,7 @@ def render_heads(
 ) -> Cohort:
     """Write scans and head masks of made persons, and their table `cohort.tsv`, ready for `sanum prepare`.
 
+    The table does not name the masks: a made head is prepared as a scanned one, whose outline has to be found.
     Cases that the folder's table already lists stay in it, so that splits rendered one after the other make one cohort.
     Each person counts as a subject; those of one label map are alike, so keep label maps apart that test something.
 
@@ -138,8 +139,8 @@ def _written(head: Head, case: str, out: Path, options: HeadOptions, rng: np.ran
     for name in options.modalities:
         scans[name] = out / f"{case}_{name}.nii.gz"
         write_volume(scans[name], _scanned(head, name, soft, frame, options, rng), grid)
-    brain, lesion = out / f"{case}_head.nii.gz", None
-    write_volume(brain, scan_mask(head.mask, frame).astype(np.uint8), grid)
+    lesion = None
+    write_volume(out / f"{case}_head.nii.gz", scan_mask(head.mask, frame).astype(np.uint8), grid)
     if soft is not None:
         lesion = out / f"{case}_lesion.nii.gz"
         write_volume(lesion, _marked(soft, frame).astype(np.uint8), grid)
@@ -147,7 +148,6 @@ def _written(head: Head, case: str, out: Path, options: HeadOptions, rng: np.ran
         case,
         case,
         {name: path.absolute() for name, path in scans.items()},
-        brain=brain.absolute(),
         lesion=None if lesion is None else lesion.absolute(),
         label="healthy" if soft is None else "lesion",
         split=cast(Split, options.split),
