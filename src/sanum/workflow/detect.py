@@ -61,7 +61,9 @@ def _detect(model: Model, row: Row, *, on_stage: Callable[[str], None], reconstr
         _require_input_kind(model, scan)
         preparation = replace(model.preparation, modalities=present)
         prepared = prepare_scans(files, preparation)
-        healthy = reference_group(model.calibrated_for(prepared.modalities), Person(row.site, row.age, row.sex))
+        healthy = reference_group(
+            model.calibrated_for(prepared.modalities), Person(row.site, row.age, row.sex)
+        )
         on_stage("scoring")
         opinion = model.detector.judge(prepared, reconstruct=reconstruct)
         on_stage("deciding")
