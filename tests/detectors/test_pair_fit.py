@@ -233,3 +233,9 @@ def test_three_modalities_and_impossible_settings_are_refused(fitted):
     state = {key: array for key, array in fitted.state().items() if not key.startswith("noise")}
     with pytest.raises(ModelFileError, match="pair-fit: 'noise' is missing; the model file is damaged"):
         PairFit(fitted.config, fitted.modalities).load_state(state)
+
+
+def test_a_file_from_before_parts_of_the_head_were_told_apart_is_refused(fitted):
+    old = {key: array[0] if "at odds" in key else array for key, array in fitted.state().items()}
+    with pytest.raises(ModelFileError, match="made before these were told apart: train again"):
+        PairFit(fitted.config, fitted.modalities).load_state(old)

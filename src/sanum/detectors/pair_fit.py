@@ -18,7 +18,7 @@ from sanum.detectors.pair_artefacts import scan_features
 from sanum.detectors.pair_evidence import place_features
 from sanum.detectors.pair_expectation import Pair, belonging, enlarged
 from sanum.detectors.pair_lessons import Lessons, taught
-from sanum.detectors.pair_zones import fine, surprise_by_zone, tables_by_zone, tops_by_zone, zones_of
+from sanum.detectors.pair_zones import ZONES, fine, surprise_by_zone, tables_by_zone, tops_by_zone, zones_of
 from sanum.detectors.surprise import fused, slice_table, surprise
 from sanum.training.data import split_subjects
 from sanum.training.run import Run
@@ -200,6 +200,14 @@ class PairFit(Detector):
             }
         except KeyError as error:
             raise ModelFileError(f"pair-fit: {error} is missing; the model file is damaged") from error
+        places = [
+            table for tables in self.tables_.values() for name, table in tables.items() if AT_ODDS in name
+        ]
+        if any(table.ndim != 2 or len(table) != len(ZONES) for table in places):
+            raise ModelFileError(
+                "pair-fit: the file keeps no healthy values by part of the head, as it was made before these were told "
+                "apart: train again"
+            )
         return self
 
     def _check_case(self, case: Prepared) -> None:
