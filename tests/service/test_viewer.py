@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from sanum.service import cases, database
 from tests.service.browser import DRAWN, PATIENCE_MS, browser_test, coloured, pixels, send, shoot
@@ -139,6 +140,28 @@ def test_a_file_name_is_no_label_unless_asked_for(page, tmp_path):
     page.get_by_role("button", name="Judge this scan").click()
     page.locator(DRAWN).wait_for()
     assert page.get_by_role("heading", level=1).inner_text().startswith("Case ")
+
+
+@browser_test
+@pytest.mark.parametrize("any_of", [True, False])
+def test_one_scan_is_enough_where_the_model_judges_each_by_itself(page, live, any_of):
+    """A model of any of several sequences could not be sent a single scan: the button waited for all of them."""
+
+    def two_modalities(route):
+        told = route.fetch().json()
+        told["models"][0]["modalities"] = ["T1w", "FLAIR"]
+        told["models"][0]["card"]["any_of"] = any_of
+        route.fulfill(json=told)
+
+    page.route("**/v1/models", two_modalities)
+    page.goto(live.address)
+    scan = {"name": "a.nii.gz", "mimeType": "application/x", "buffer": b"-"}
+    button = page.get_by_role("button", name="Judge this scan")
+    assert button.is_disabled()
+    page.locator("#file-FLAIR").set_input_files(scan)
+    assert button.is_enabled() == any_of
+    page.locator("#file-T1w").set_input_files(scan)
+    assert button.is_enabled()
 
 
 @browser_test

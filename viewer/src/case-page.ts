@@ -4,6 +4,7 @@ import { deleteCase, follow, getCase, getDetection, getFile, type Case, type Det
 import { button, el, say } from "./dom.ts";
 import { chip } from "./history.ts";
 import { resultView, type ResultView } from "./result-view.ts";
+import { warmUp } from "./scan-view.ts";
 import type { Channel } from "./stages.ts";
 
 export class CasePage {
@@ -32,6 +33,7 @@ export class CasePage {
     try {
       const found = await getCase(this.id);
       this.showProgress(found);
+      if (!ended(found)) void warmUp().catch(() => undefined); // without WebGL the picture will tell
       if (!ended(found)) await follow(this.id, this.gone.signal, (now) => this.showProgress(now));
       await this.showEnd(await getCase(this.id));
     } catch (error) {

@@ -3,6 +3,7 @@
 import { DRAG_MODE, MULTIPLANAR_TYPE, Niivue, NVImage, SHOW_RENDER } from "@niivue/niivue";
 
 import { brainAlpha, brainValues, tellOutside, type Judged } from "./brain.ts";
+import { el } from "./dom.ts";
 import { presets, type Preset, type Range } from "./presets.ts";
 
 export type Planes = "all" | "axial" | "coronal" | "sagittal" | "render";
@@ -37,6 +38,11 @@ export function where(mm: ArrayLike<number>): string {
 
 type Look = Parameters<typeof NVImage.loadFromFile>[0];
 
+function images({ scan, map, mapRange: [low, high] }: Picture): Promise<[NVImage, NVImage | null]> {
+  const look = { colormap: "inferno", opacity: 0.7, cal_min: low, cal_max: high };
+  return Promise.all([image(scan, "scan.nii.gz", { colormap: "gray" }), map === null ? null : image(map, "map.nii.gz", look)]);
+}
+
 function image(content: Blob, name: string, look: Omit<Look, "file" | "name">): Promise<NVImage> {
   return NVImage.loadFromFile({ file: new File([content], name), name, ...look });
 }
@@ -44,6 +50,20 @@ function image(content: Blob, name: string, look: Omit<Look, "file" | "name">): 
 const known = new WeakMap<NVImage, Preset[]>();
 const ZOOM_STEP = 1.25;
 const MOST_ZOOM = 10;
+
+// Compiles the shaders, which the browser keeps, so that the first picture need not wait for them.
+export async function warmUp(): Promise<void> {
+  const canvas = el("canvas");
+  el("div", {}, canvas); // NiiVue colours what the canvas lies in
+  const niivue = new Niivue({ logLevel: "error" });
+  await niivue.attachToCanvas(canvas);
+  end(niivue);
+}
+
+function end(niivue: Niivue): void {
+  niivue.cleanup();
+  niivue.gl?.getExtension("WEBGL_lose_context")?.loseContext();
+}
 
 export class ScanView {
   private brain: NVImage | null = null;
@@ -56,7 +76,7 @@ export class ScanView {
     private readonly isImage: boolean,
   ) {}
 
-  // Draws into a canvas. Radiological convention for volumes; an image stays as its file has it.
+  // Readies a canvas, which stays black until `draw`. Radiological convention for volumes; an image stays as its file has it.
   static async show(canvas: HTMLCanvasElement, picture: Picture, onMove: (text: string) => void): Promise<ScanView> {
     const niivue = new Niivue({
       backColor: [0, 0, 0, 1],
@@ -82,17 +102,16 @@ export class ScanView {
       viewModeHotKey: "",
       logLevel: "error",
     });
+    const shown = images(picture);
     await niivue.attachToCanvas(canvas);
+    niivue.isBusy = true; // so that all that is set until `draw` is drawn once
     const view = new ScanView(niivue, picture.isImage);
     niivue.onLocationChange = (place) => onMove(view.describe(place as Place));
-    await view.load(picture);
+    view.load(picture, await shown);
     return view;
   }
 
-  private async load(picture: Picture): Promise<void> {
-    const [low, high] = picture.mapRange;
-    const look = { colormap: "inferno", opacity: 0.7, cal_min: low, cal_max: high };
-    const [scan, map] = await Promise.all([image(picture.scan, "scan.nii.gz", { colormap: "gray" }), picture.map === null ? null : image(picture.map, "map.nii.gz", look)]);
+  private load(picture: Picture, [scan, map]: [NVImage, NVImage | null]): void {
     this.judged = map === null ? (picture.beside?.judged ?? null) : { map, from: tellOutside(map) };
     this.meet(scan, picture.modality, picture.window);
     this.brain = this.isImage ? null : (picture.beside?.brain ?? (this.judged === null ? null : brainAlpha(scan, this.judged)));
@@ -112,10 +131,11 @@ export class ScanView {
     [scan.cal_min, scan.cal_max] = window ?? own[0]!.range;
   }
 
-  // Another scan on the same grid takes the place of the one that is shown.
+  // Another scan on the same grid takes the place of the one that is shown, at the next `draw`.
   async change(content: Blob, modality: string, window: Range | null): Promise<void> {
     const scan = await image(content, "scan.nii.gz", { colormap: "gray" });
     this.meet(scan, modality, window);
+    this.niivue.isBusy = true;
     this.put(scan);
   }
 
@@ -141,7 +161,24 @@ export class ScanView {
     this.niivue.volumes.push(this.brain);
     scan.modulationImage = this.niivue.volumes.length - 1;
     scan.modulateAlpha = 1;
+  }
+
+  // The planes, which a person waits for; done when the graphics card is, or what stands in for one.
+  async draw(): Promise<void> {
+    this.niivue.isBusy = false;
+    this.niivue.drawScene();
+    const gl = this.niivue.gl;
+    const drawn = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
+    do await new Promise((done) => requestAnimationFrame(done));
+    while (drawn !== null && gl.clientWaitSync(drawn, 0, 0) === gl.TIMEOUT_EXPIRED);
+    gl.deleteSync(drawn);
+  }
+
+  // 3D beside the planes, of a volume whose brain is known: without a graphics card it takes longer than they do.
+  draw3d(): void {
+    if (this.brain === null || this.niivue.opts.multiplanarShowRender === SHOW_RENDER.ALWAYS) return;
     this.niivue.opts.multiplanarShowRender = SHOW_RENDER.ALWAYS;
+    this.niivue.drawScene();
   }
 
   // Whether 3D can be shown without a face.
@@ -295,7 +332,6 @@ export class ScanView {
   }
 
   close(): void {
-    this.niivue.cleanup();
-    this.niivue.gl?.getExtension("WEBGL_lose_context")?.loseContext();
+    end(this.niivue);
   }
 }

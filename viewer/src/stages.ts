@@ -84,7 +84,7 @@ export class Stages {
     if (this.closed) return main.close();
     this.views = [main];
     ready();
-    await shownOn(this.canvas, this.loading);
+    await shownOn(this.canvas, main, this.loading);
     if (this.beside !== null && !this.closed) await this.drawBeside(main, this.beside);
   }
 
@@ -95,7 +95,7 @@ export class Stages {
     if (this.closed) return made.close();
     this.views.push(made);
     main.tieTo(made);
-    await shownOn(this.besideCanvas, this.besideLoading);
+    await shownOn(this.besideCanvas, made, this.besideLoading);
   }
 
   // Scans of one modality are shown in one window, others each in its own.
@@ -146,7 +146,7 @@ export class Stages {
     delete this.besideCanvas.dataset["drawn"];
     this.besideCanvas.after(this.besideLoading);
     await view.change(await channel.fetch(), channel.modality, this.sharedWindow(channel));
-    await shownOn(this.besideCanvas, this.besideLoading);
+    await shownOn(this.besideCanvas, view, this.besideLoading);
   }
 
   // The scan beside comes under the map, and the other one stands beside it.
@@ -194,9 +194,11 @@ export class Stages {
   }
 }
 
-// Marks a picture as drawn once the browser has had its turn to put it on the screen.
-async function shownOn(canvas: HTMLCanvasElement, loading: HTMLElement): Promise<void> {
-  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+// Marks a picture as drawn once the browser has had its turn to put it on the screen; then comes 3D.
+async function shownOn(canvas: HTMLCanvasElement, view: ScanView, loading: HTMLElement): Promise<void> {
+  await view.draw();
   loading.remove();
+  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
   canvas.dataset["drawn"] = "true";
+  view.draw3d();
 }

@@ -22,11 +22,17 @@ export function uploadForm(models: Model[], onAccepted: (id: string) => void): H
     return models.find((one) => one.name === model.value) ?? models[0]!;
   }
 
+  // Of the first scan; there is one, or nothing could be sent.
+  function nameOfScan(): string {
+    return chosenModel().modalities.flatMap((modality) => chosen.get(modality)?.name ?? [])[0]!;
+  }
+
   function refresh(): void {
     const wanted = chosenModel();
     const fields = [...wanted.modalities, BRAIN];
     for (const field of chosen.keys()) if (!fields.includes(field)) chosen.delete(field);
-    send.toggleAttribute("disabled", wanted.modalities.some((modality) => !chosen.has(modality)));
+    const lacking = wanted.modalities.filter((modality) => !chosen.has(modality));
+    send.toggleAttribute("disabled", takesAny(wanted) ? lacking.length === wanted.modalities.length : lacking.length > 0);
     facts.textContent = describe(wanted);
     slots.replaceChildren(...wanted.modalities.map((modality) => slot(modality, ...scanWords(modality))));
     mask.replaceChildren(slot(BRAIN, "Drop a brain mask here", "or choose a file on the grid of the scan; above 0 is brain"));
@@ -71,7 +77,7 @@ export function uploadForm(models: Model[], onAccepted: (id: string) => void): H
   async function submit(): Promise<void> {
     const form = new FormData();
     form.set("model", chosenModel().name);
-    form.set("label", label.value.trim() || (fromName.checked ? chosen.get(chosenModel().modalities[0]!)!.name : "").slice(0, 120));
+    form.set("label", label.value.trim() || (fromName.checked ? nameOfScan() : "").slice(0, 120));
     if (asCalled.checked) form.set("as_called", "yes");
     for (const [modality, file] of chosen) form.set(modality, file);
     send.setAttribute("disabled", "");
@@ -126,7 +132,12 @@ export function uploadForm(models: Model[], onAccepted: (id: string) => void): H
 function describe(model: Model): string {
   const calibration = model.card["calibration"] as { subjects?: number } | null | undefined;
   const subjects = calibration?.subjects === undefined ? "" : `, calibrated on ${calibration.subjects} healthy subjects`;
-  return `${String(model.card["detector"])} for ${model.modalities.join(" and ")}${subjects}.`;
+  return `${String(model.card["detector"])} for ${model.modalities.join(takesAny(model) ? ", or " : " and ")}${subjects}.`;
+}
+
+// Whether one scan of any of its modalities makes a case.
+function takesAny(model: Model): boolean {
+  return model.card["any_of"] === true;
 }
 
 function size(file: File): string {
