@@ -14,6 +14,7 @@ from sanum.core.units import BRAIN_ML, Mask, Volume
 from sanum.prepare.steps.brain_mask import ADVICE, border_share, filled, largest_piece
 from sanum.prepare.steps.head_network import head_network
 from sanum.prepare.steps.orient import own_voxels, ras_grid, ras_voxels
+from sanum.prepare.steps.skull import inside_skull
 
 ADULT_ML = (900.0, BRAIN_ML[1])
 """Plausible volumes of a mask that nobody looked at: the network learnt from adults, and what is no head often
@@ -41,7 +42,8 @@ def estimated_brain(scan: Scan, modality: str) -> tuple[Mask, dict[str, Any]]:
     """Find the brain in a volume of a whole head, of any storage order.
 
     deepbet (Fisch et al., Computers in Biology and Medicine 179, 2024) learnt from T1w scans of adults, and finds
-    the brain on FLAIR as well; CT goes in as its brain window. One scan gives one mask: it runs on the CPU.
+    the brain on FLAIR as well; CT goes in as its brain window, and the mask is then all that lies inside the skull.
+    One scan gives one mask: it runs on the CPU.
 
     Args:
         scan: a volume in scanner units (HU for CT).
@@ -62,7 +64,9 @@ def estimated_brain(scan: Scan, modality: str) -> tuple[Mask, dict[str, Any]]:
     if not found.any():
         raise _nothing(scan.source.path)
     largest, share = largest_piece(found)
-    brain = filled(largest)
+    brain = inside_skull(voxels, largest, grid.spacing) if modality == "CT" else filled(largest)
+    if not brain.any():
+        raise _nothing(scan.source.path)
     _require_plausible(brain, grid, scan.source.path)
     unsure = float(((likely > 0.1) & (likely < 0.9)).sum() / brain.sum())
     facts = {
