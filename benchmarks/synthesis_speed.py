@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from sanum.core.modalities import MRI_SEQUENCES
 from sanum.detectors.recipes import resolve_recipe
 from sanum.prepare.store import Store
 from sanum.synthesis.draws import Draws
-from sanum.synthesis.made_volumes import Plan
+from sanum.synthesis.made_volumes import Plan, make_volumes
 from sanum.training.lesion_loss import LesionPlan, make_batch
 from sanum.training.volume_loss import VolumeLoss, Windows
 
@@ -39,7 +40,8 @@ def stacks_a_second(scans: torch.Tensor, batches: int) -> float:
 
 def volumes_a_second(heads: torch.Tensor) -> float:
     """Targets a processor second of made volumes, from heads (N, C, K, I, J)."""
-    loss, targets = VolumeLoss(Plan(), Windows(), MRI_SEQUENCES), 0
+    plan, targets = Plan(), 0
+    loss = VolumeLoss(partial(make_volumes, plan), plan.lesions, Windows(), MRI_SEQUENCES)
     started = time.process_time()
     for batch in loss.made_batches(heads):
         targets += len(batch.windows)

@@ -27,7 +27,7 @@ def head(scan=True):
 def made(plan=None, seed=0, scan=True, count=1):
     voxels, brain = head(scan)
     plan = plan or Plan()
-    return make_volumes(voxels, brain, plan, plan.lesions, count, Draws(seed))
+    return make_volumes(plan, voxels, brain, plan.lesions, count, Draws(seed))
 
 
 def only(name, **changed):
@@ -96,7 +96,7 @@ def aged(seed=0):
     voxels, brain = head()
     tissues = voxels[1:]
     scan = brain * (1.0 - tissues[:2].sum(0))
-    old, wide = made_volumes._aged(scan, tissues, brain, replace(QUIET, atrophy=1.0), Draws(seed))
+    old, wide = made_volumes.aged(scan, tissues, brain, replace(QUIET, atrophy=1.0), Draws(seed))
     return scan, old, tissues, wide, brain
 
 

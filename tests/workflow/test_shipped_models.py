@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 
 from sanum.core.grid import Grid
 from sanum.core.shipped import shipped_models
@@ -20,7 +21,9 @@ from tests.phantoms import ellipsoid
 RADII_MM = (24.0, 26.0, 24.0)
 """63 ml: nobody would miss it."""
 
-OF_VOLUMES = {name: path for name, path in shipped_models().items() if name != "sanum-flair-slices"}
+OF_VOLUMES = {
+    name: path for name, path in shipped_models().items() if name not in ("sanum-flair-slices", "sanum-ct")
+}
 EACH_MODEL = pytest.mark.parametrize("path", OF_VOLUMES.values(), ids=OF_VOLUMES)
 
 LEVELS = {"FLAIR": (0.05, 0.6, 0.5), "T2w": (1.0, 0.55, 0.4), "PDw": (0.7, 0.7, 0.55)}
@@ -89,6 +92,52 @@ def test_a_large_stroke_in_a_picture_is_a_significant_finding(tmp_path: Path, re
     found = detect(model, file_row(folder / "image" / "sub-0002.png", model.takes))
     stroke = np.asarray(Image.open(folder / "lesion" / "sub-0002.png")) > 0
     assert_found(found, stroke.T[:, ::-1, None])
+
+
+def a_ct(bleed: bool) -> tuple[Volume, Volume]:
+    """A head around the template's brain in Hounsfield units, and where it bleeds."""
+    template = icbm152()
+    brain = template.brain > 0
+    rest = np.clip(1.0 - template.grey - template.white, 0.0, 1.0)
+    out = ndimage.distance_transform_edt(~brain, sampling=template.grid.spacing)
+    hu = np.where(out < 12.0, 40.0, -1000.0)
+    hu = np.where(out < 8.0, 1100.0, hu)
+    hu = np.where(out < 2.0, 37.0 * template.grey + 29.0 * template.white + 9.0 * rest, hu)
+    lesion = ellipsoid(template.grid, (-30.0, -20.0, 28.0), (13.0, 16.0, 13.0)) & brain
+    if bleed:
+        hu = np.where(lesion, 70.0, hu)
+    noise = ndimage.gaussian_filter(np.random.default_rng(0).normal(0.0, 1.0, hu.shape), 0.7)
+    return (hu + 3.0 * noise / noise.std()).astype(np.float32), lesion
+
+
+def test_a_bleed_on_ct_is_a_significant_finding_and_no_rate_is_guaranteed(tmp_path: Path) -> None:
+    model, (voxels, lesion) = load(shipped_models()["sanum-ct"]), a_ct(bleed=True)
+    write_volume(tmp_path / "scan_CT.nii.gz", voxels, icbm152().grid)
+    found = detect(model, file_row(tmp_path / "scan_CT.nii.gz", model.takes))
+    assert_found(found, lesion)
+    assert any("were made, not scanned" in warning for warning in found.warnings)
+    assert not found.rate_guaranteed
+
+
+def test_a_head_on_ct_without_a_bleed_has_no_finding_where_the_bleed_would_be(tmp_path: Path) -> None:
+    model, (voxels, lesion) = load(shipped_models()["sanum-ct"]), a_ct(bleed=False)
+    write_volume(tmp_path / "scan_CT.nii.gz", voxels, icbm152().grid)
+    found = detect(model, file_row(tmp_path / "scan_CT.nii.gz", model.takes))
+    assert not any(lesion[one.peak_voxel] for one in found.findings)
+
+
+@pytest.mark.real
+def test_the_old_stroke_of_a_real_ct_is_its_largest_finding(real_data: Path) -> None:
+    """A tilted gantry, slices of two distances; the left occipital lobe is darker by 10 HU."""
+    model = load(shipped_models()["sanum-ct"])
+    scan = real_data / "dicom" / "ct-ge-tilted.zip"
+    found = detect(model, file_row(scan, model.takes))
+    assert found.status == "abnormal"
+    assert found.findings[0].mni_mm is not None
+    right, front, _ = found.findings[0].mni_mm
+    assert right < -10.0
+    assert front < -50.0
+    assert not any("looks more like" in warning for warning in found.warnings)
 
 
 @EACH_MODEL

@@ -107,6 +107,15 @@ DETECTORS = (
         memory="a small network",
         needs="tissue memberships of healthy heads, see `sanum tissues`",
     ),
+    Entry(
+        "head-ct",
+        "sanum.detectors.head_ct",
+        "HeadCt",
+        "chance of blood or another lesion within the skull, from a U-Net that learned on made CT in Hounsfield units",
+        cost="an hour or two",
+        memory="a small network",
+        needs="tissue memberships of healthy heads, see `sanum tissues`",
+    ),
     _entry(
         "padim",
         "Padim",

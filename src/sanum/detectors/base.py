@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from sanum.core.config import SCORING_DEVICE, config_sha256
 from sanum.core.errors import NotFittedError, ScanError, TrainingError
+from sanum.core.modalities import MRI_SEQUENCES
 from sanum.core.records import AnomalyMap, MemberMap, Prepared
 from sanum.core.units import Channels
 from sanum.training.run import Run
@@ -56,10 +57,14 @@ class Detector(ABC):
     Args:
         config: an instance of the class's `Config`.
         modalities: name of each channel it takes, in order.
+
+    Attributes:
+        of_heads: modalities that it judges if it learned from a store of heads.
     """
 
     name: ClassVar[str]
     Config: ClassVar[type[Any]]
+    of_heads: ClassVar[tuple[str, ...]] = MRI_SEQUENCES
 
     def __init__(self, config: Any, modalities: tuple[str, ...]) -> None:
         self.config = config

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional
 
 from sanum.core.config import later
@@ -18,16 +19,16 @@ from sanum.core.errors import ConfigError, ModelFileError, ScanError, TrainingEr
 from sanum.core.modalities import MRI_SEQUENCES
 from sanum.core.records import AnomalyMap, Prepared
 from sanum.core.shipped import find_model
-from sanum.core.units import Mask
 from sanum.detectors.base import Detector, Incomplete, Opinion, State
 from sanum.detectors.experts import Experts
 from sanum.detectors.lesion_training import train_on_lesions
+from sanum.detectors.plane_scoring import scored_volume
 from sanum.detectors.sign import sign_weight
 from sanum.detectors.slicewise import Teaching, require_at_least, require_widths
 from sanum.detectors.smoothing import smooth_within
 from sanum.detectors.stored import part, read_detector
-from sanum.nets.plane_restorer import PlaneRestorer, PlaneRestorerConfig, windows_along
-from sanum.synthesis.made_volumes import Plan
+from sanum.nets.plane_restorer import PlaneRestorer, PlaneRestorerConfig
+from sanum.synthesis.made_volumes import Plan, make_volumes
 from sanum.synthesis.tissues import HEAD_CHANNELS
 from sanum.training.checkpoint import compact_arrays, load_net_arrays, round_to_half
 from sanum.training.data import WHOLE
@@ -40,12 +41,6 @@ EMA_DECAY = 0.998
 
 HEADS_FOR_STATISTICS = 10
 """Training heads whose made volumes give the final statistics of normalisation."""
-
-NEVER = -12.0
-"""Log-odds of a lesion at the ends of I that training leaves out: no brain on the template reaches there."""
-
-AT_ONCE = 8
-"""Slices that are scored together."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +137,8 @@ class MultiContrast(Detector):
 
     def _train(self, cases: Sequence[Prepared], seed: int, run: Run | None) -> None:
         settings: Config = self.config
-        loss = VolumeLoss(settings.plan, settings.windows, MRI_SEQUENCES)
+        make = partial(make_volumes, settings.plan)
+        loss = VolumeLoss(make, settings.plan.lesions, settings.windows, MRI_SEQUENCES)
         start = self._network_of(settings.start) if settings.start else None
         self.net_, self.history_ = train_on_lesions(
             (lambda: start) if start is not None else self._new_net,
@@ -173,7 +169,14 @@ class MultiContrast(Detector):
         """The map, and the volume as the network restores it, the mean over the planes."""
         self._check_case(case)
         with torch.inference_mode():
-            log_odds, healthy = self._computed(self._fitted(), case)
+            log_odds, healthy = scored_volume(
+                self._fitted(),
+                torch.from_numpy(np.ascontiguousarray(case.voxels[0])),
+                case.mask,
+                torch.tensor([float(case.modalities[0] == name) for name in MRI_SEQUENCES]),
+                self.config.planes,
+                self.config.windows.margin,
+            )
         values = functional.softplus(log_odds).numpy()
         (name,) = case.modalities
         if name in self.config.bright:
@@ -217,28 +220,6 @@ class MultiContrast(Detector):
         nn.utils.convert_conv2d_weight_memory_format(net, torch.channels_last)
         self.net_, self.history_ = net.eval(), None
         return self
-
-    def _computed(self, net: PlaneRestorer, case: Prepared) -> tuple[Tensor, Tensor]:
-        """Log-odds of a lesion and the restored volume, each (I, J, K), the mean over the planes."""
-        margin = self.config.windows.margin
-        inner = slice(margin, case.grid.shape[0] - margin)
-        whole = torch.from_numpy(np.ascontiguousarray(case.voxels[0]))
-        log_odds, healthy = torch.full_like(whole, NEVER), whole.clone()
-        log_odds[inner], healthy[inner] = self._inner(net, whole[inner], case.mask[inner], case.modalities[0])
-        return log_odds, healthy
-
-    def _inner(self, net: PlaneRestorer, volume: Tensor, mask: Mask, modality: str) -> tuple[Tensor, Tensor]:
-        """The same within the part of the grid that training shows."""
-        told = torch.tensor([float(modality == name) for name in MRI_SEQUENCES])
-        total = [torch.zeros_like(volume), torch.zeros_like(volume)]
-        for axis in self.config.planes:
-            others = tuple(other for other in range(3) if other != axis)
-            slices = torch.from_numpy(np.flatnonzero(mask.any(axis=others)))
-            for which in torch.split(slices, AT_ONCE):
-                found = net(windows_along(volume, axis, which, told))
-                for whole, mapped in zip(total, found, strict=True):
-                    whole.movedim(axis, 0)[which] += mapped[:, 0] / len(self.config.planes)
-        return total[0], total[1]
 
     def _new_net(self) -> PlaneRestorer:
         settings: Config = self.config

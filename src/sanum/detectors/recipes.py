@@ -195,6 +195,7 @@ RECIPES: Mapping[str, Recipe] = {
     "restore-volume": RESTORE_VOLUME,
     "restore-3d": RESTORE_3D,
     "multi-contrast": Recipe("multi-contrast", summary=Summary("top", 0.002)),
+    "head-ct": Recipe("head-ct", summary=Summary("top", 0.002)),
     "isolation-forest": Recipe("latent", {"method": "isolation-forest"}),
     "mahalanobis": Recipe("latent", {"method": "mahalanobis"}),
     "knn": Recipe("latent", {"method": "knn"}),

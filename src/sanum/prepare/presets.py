@@ -156,15 +156,19 @@ Preparation: TypeAlias = Slices | Template
 PRESETS: dict[str, type[Slices] | type[Template]] = {"slices": Slices, "template": Template, "heads": Heads}
 
 
-def judged_as(preparation: Preparation) -> Preparation:
+def judged_as(preparation: Preparation, of_heads: tuple[str, ...] = MRI_SEQUENCES) -> Preparation:
     """How scans are prepared for a model that learns from a store of this preparation: the same, but for heads.
 
-    Of heads any sequence of MRI can be made, so that their models take any.
+    Of heads any sequence of MRI can be made, and CT.
+
+    Args:
+        preparation: of the store.
+        of_heads: modalities that the model judges if it learns from heads.
     """
     if not isinstance(preparation, Heads):
         return preparation
     scans = Template(**{one.name: getattr(preparation, one.name) for one in dataclasses.fields(preparation)})
-    return dataclasses.replace(scans, modalities=MRI_SEQUENCES)
+    return dataclasses.replace(scans, modalities=of_heads)
 
 
 def preparation_to_dict(preparation: Preparation) -> dict[str, Any]:

@@ -111,20 +111,20 @@ class MadeVolume:
 
 @torch.no_grad()
 def make_volumes(
-    head: Tensor, brain: Tensor, plan: Plan, lesions: Lesions, count: int, draws: Draws
+    plan: Plan, head: Tensor, brain: Tensor, lesions: Lesions, count: int, draws: Draws
 ) -> list[MadeVolume]:
     """Several volumes of one head in one pose, each in a contrast and with lesions of its own.
 
     Args:
+        plan: how.
         head: (1 + T, I, J, K) in [0, 1]: the T1w scan, 0 where there is none, and the memberships.
         brain: (I, J, K) in {0, 1}.
-        plan: how.
         lesions: as in `plan`, or easier ones at first.
         count: how many.
         draws: source of randomness.
     """
-    scan, tissues, brain = _posed(head, brain, plan.augmentation, draws)
-    scan, tissues = _aged(scan, tissues, brain, plan.augmentation, draws)
+    scan, tissues, brain = posed(head, brain, plan.augmentation, draws)
+    scan, tissues = aged(scan, tissues, brain, plan.augmentation, draws)
     return [_made(scan, tissues, brain, plan, lesions, draws) for _ in range(count)]
 
 
@@ -141,7 +141,7 @@ def _made(
     return MadeVolume(seen, lesion, healthy, shown, contrast if told else UNTOLD)
 
 
-def _posed(
+def posed(
     head: Tensor, brain: Tensor, how: VolumeAugmentation, draws: Draws
 ) -> tuple[Tensor | None, Tensor, Tensor]:
     """Another pose and form; half of the heads are mirrored along I."""
@@ -164,7 +164,7 @@ def _posed(
     return (moved[0] if first == 0 else None), moved[1 - first : -1], inside
 
 
-def _aged(
+def aged(
     scan: Tensor | None, tissues: Tensor, brain: Tensor, how: VolumeAugmentation, draws: Draws
 ) -> tuple[Tensor | None, Tensor]:
     """Wider ventricles and sulci: fluid spreads over the tissue next to it."""
@@ -276,7 +276,7 @@ def _scanned(both: Tensor, brain: Tensor, how: VolumeAugmentation, draws: Draws)
     both = both.clamp_min(1e-4).pow(float((how.gamma * draws.normal(1)).exp()))
     coil = smooth_field(1, size, 3, draws, octaves=1)
     both = both * (0.7 * draws.number(0.0, how.bias) * coil).exp()
-    both = _coarse(both, how, draws)
+    both = coarse(both, how, draws)
     noise = draws.normal(*size)
     if draws.happens(0.5):
         noise = 2.2 * box_mean(noise, 3)
@@ -286,7 +286,7 @@ def _scanned(both: Tensor, brain: Tensor, how: VolumeAugmentation, draws: Draws)
     return scaled[0], scaled[1]
 
 
-def _coarse(both: Tensor, how: VolumeAugmentation, draws: Draws) -> Tensor:
+def coarse(both: Tensor, how: VolumeAugmentation, draws: Draws) -> Tensor:
     """Lost resolution: thick slices along one axis, or an even blur."""
     if draws.happens(how.thick):
         axis = (2, 2, 0, 1)[draws.integer(0, 3)]

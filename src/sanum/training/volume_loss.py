@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from sanum.nets.ema import EMA
 from sanum.nets.plane_restorer import windows_along
 from sanum.synthesis.draws import Draws
 from sanum.synthesis.local_lesions import Lesions
-from sanum.synthesis.made_volumes import MadeVolume, Plan, make_volumes
+from sanum.synthesis.made_volumes import MadeVolume
 from sanum.training.device import seeded
 from sanum.training.lesion_loss import (
     VALIDATION_SEED,
@@ -22,6 +23,9 @@ from sanum.training.lesion_loss import (
     average_precision,
     lesion_loss,
 )
+
+MakeVolumes: TypeAlias = Callable[[Tensor, Tensor, Lesions, int, Draws], list[MadeVolume]]
+"""Volumes of one head: memberships and scan (1 + T, I, J, K), brain (I, J, K), lesions, how many, randomness."""
 
 SHARE_OF_AXES = (0.3, 0.3, 0.4)
 """Part of the windows cut across I, J and K."""
@@ -53,18 +57,21 @@ class VolumeLoss:
     on a fixed set of made volumes.
 
     Args:
-        plan: how volumes are made.
+        make: makes volumes of a head.
+        lesions: what they are planted with in the end.
         windows: how windows are drawn.
         sequences: names that the network can be told, in the order of its channels.
     """
 
-    def __init__(self, plan: Plan, windows: Windows, sequences: tuple[str, ...]) -> None:
-        self.plan, self.windows, self.sequences = plan, windows, sequences
+    def __init__(
+        self, make: MakeVolumes, lesions: Lesions, windows: Windows, sequences: tuple[str, ...]
+    ) -> None:
+        self.make, self.hardest, self.windows, self.sequences = make, lesions, windows, sequences
 
     def __call__(self, net: nn.Module, heads: Tensor) -> Tensor:
         """Examine on heads (N, 2 + T, K, I, J): scan, tissues, brain."""
         draws = Draws(VALIDATION_SEED, heads.device)
-        volumes = self._volumes(heads, self.plan.lesions, draws)
+        volumes = self._volumes(heads, self.hardest, draws)
         found: list[tuple[Tensor, LesionBatch]] = []
         for batch in self._batches(volumes, draws):
             found.append((net(batch.windows)[0].float().flatten(), batch))
@@ -84,11 +91,11 @@ class VolumeLoss:
     def made_batches(self, heads: Tensor) -> Iterator[LesionBatch]:
         """Batches of windows of volumes made of heads (N, 2 + T, K, I, J), without an error."""
         draws = Draws(None, heads.device)
-        return self._batches(self._volumes(heads, self.plan.lesions, draws), draws)
+        return self._batches(self._volumes(heads, self.hardest, draws), draws)
 
     def lesions(self, steps: int) -> Lesions:
         """Lesions for the training step `steps`: at first none is missing, small or faint."""
-        last, ease = self.plan.lesions, max(0.0, 1.0 - steps / max(self.windows.easy_steps, 1))
+        last, ease = self.hardest, max(0.0, 1.0 - steps / max(self.windows.easy_steps, 1))
         return replace(
             last,
             healthy=last.healthy * (1.0 - ease),
@@ -102,7 +109,7 @@ class VolumeLoss:
         with torch.autocast(heads.device.type, enabled=False):
             for head in heads.permute(0, 1, 3, 4, 2):
                 inner = head[:, margin : head.shape[1] - margin]
-                made += make_volumes(inner[:-1], inner[-1], self.plan, lesions, self.windows.contrasts, draws)
+                made += self.make(inner[:-1], inner[-1], lesions, self.windows.contrasts, draws)
         return made
 
     def _batches(self, volumes: Sequence[MadeVolume], draws: Draws) -> Iterator[LesionBatch]:

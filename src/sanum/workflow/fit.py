@@ -57,8 +57,9 @@ def fit(
     """
     plan = resolve_recipe(recipe, settings or {})
     rows = healthy_rows(store, "train", allow_labels)
-    preparation = judged_as(store.preparation)
-    detector = detector_class(plan.detector)(plan.config, preparation.channels)
+    kind = detector_class(plan.detector)
+    preparation = judged_as(store.preparation, kind.of_heads)
+    detector = kind(plan.config, preparation.channels)
     cases = store.cases([row.case for row in rows])
     detector.fit(cases, seed=seed, run=run).to()
     facts = {

@@ -77,7 +77,7 @@ def _rendered(
 
     assert isinstance(draws, Draws)
     voxels = torch.from_numpy(np.asarray(head.voxels, np.float32))
-    (made,) = make_volumes(voxels[:-1], voxels[-1], plan, plan.lesions, 1, draws)
+    (made,) = make_volumes(plan, voxels[:-1], voxels[-1], plan.lesions, 1, draws)
     name = f"{head.case}-{modality}-{scan}"
     origin = {"head": [one.sha256 for one in head.sources], "modality": modality, "seed": drawn}
     return replace(
