@@ -40,7 +40,10 @@ def detect_each(model: Model, row: Row, detect_one: DetectOne, refused: Refuse) 
             found[name] = detect_one(narrow, only)
     if not found:
         has = f"{', '.join(row.scans)} only" if row.scans else "no scan"
-        reason = f"{row.case}: model {model.name} judges any of {', '.join(model.takes)}; the case has {has}; `sanum models` lists which model reads what"
+        reason = (
+            f"{row.case}: model {model.name} judges any of {', '.join(model.takes)}; the case has {has}; "
+            "`sanum models` lists which model reads what"
+        )
         return refused(model, row, None, reason, started)
     if len(found) == 1:
         return next(iter(found.values()))
