@@ -9,6 +9,7 @@ ds002748, sub-01 and sub-10 (CC0).
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +26,11 @@ from sanum.synthesis.artefacts import ARTEFACTS, spoil
 from sanum.synthesis.contrasts import FREE, SEQUENCES
 from sanum.synthesis.draws import Draws
 from sanum.synthesis.kinds import KINDS
+from sanum.synthesis.local_lesions import Lesions
+from sanum.synthesis.made_ct import CtPlan, make_ct_volumes
 from sanum.synthesis.made_volumes import Mix, Plan, make_volumes
 from sanum.synthesis.plant import plant
+from sanum.training.volume_loss import MakeVolumes
 
 IMAGES = Path(__file__).parent / "images"
 SIZES_ML, SEVERITIES = (5.0, 10.0, 20.0), (0.3, 0.6, 1.0)
@@ -36,7 +40,7 @@ CONTRASTS = 8
 
 
 def main(path: str, heads: str, head: str) -> None:
-    """Write synthesis-lesions.png, synthesis-artefacts.png and synthesis-contrasts.png."""
+    """Write synthesis-lesions.png, synthesis-artefacts.png, synthesis-contrasts.png and synthesis-ct.png."""
     case = prepare({"T1w": read_scan(Path(path), "T1w")}, Template(), case="gallery", subject="gallery")
     rows = [
         _lesion_row(case, kind.name, f"{kind.name} ({kind.purpose})", seed) for seed, kind in enumerate(KINDS)
@@ -47,6 +51,7 @@ def main(path: str, heads: str, head: str) -> None:
     healthy = Store.open(Path(heads)).load(head)
     rows = [_contrast_row(healthy, name) for name in (*SEQUENCES, FREE)]
     _save(rows, IMAGES / "synthesis-contrasts.png", columns=1)
+    _save([_ct_row(healthy, seed) for seed in range(3)], IMAGES / "synthesis-ct.png", columns=1)
 
 
 def _lesion_row(case: Prepared, kind: str, title: str, seed: int) -> Image.Image:
@@ -71,13 +76,25 @@ def _contrast_row(head: Prepared, name: str) -> Image.Image:
     voxels = torch.from_numpy(np.asarray(head.voxels, np.float32))
     made = tuple(float(name == one) for one in SEQUENCES)
     plan = Plan(mix=Mix(scanned=0.0, made=made, free=float(name == FREE)))
-    draws, pictures = Draws(7, voxels.device), []
+    return _made_row(partial(make_volumes, plan), voxels, plan.lesions, 7, name)
+
+
+def _ct_row(head: Prepared, seed: int) -> Image.Image:
+    """The same as CT."""
+    voxels, plan = torch.from_numpy(np.asarray(head.voxels, np.float32)), CtPlan()
+    return _made_row(partial(make_ct_volumes, plan), voxels, plan.lesions, seed, f"CT, seed {seed}")
+
+
+def _made_row(
+    make: MakeVolumes, voxels: torch.Tensor, lesions: Lesions, seed: int, title: str
+) -> Image.Image:
+    draws, pictures = Draws(seed, voxels.device), []
     for _ in range(CONTRASTS):
-        (volume,) = make_volumes(voxels[:-1], voxels[-1], plan, plan.lesions, 1, draws)
+        (volume,) = make(voxels[:-1], voxels[-1], lesions, 1, draws)
         lesion = volume.lesion.numpy() > 0.5
         k = int(lesion.sum(axis=(0, 1)).argmax()) if lesion.any() else lesion.shape[2] // 2
         pictures.append(_outlined(volume.image[:, :, k].numpy(), lesion[:, :, k]))
-    return _captioned(pictures, name)
+    return _captioned(pictures, title)
 
 
 def _upright(plane: NDArray[np.float32]) -> NDArray[np.uint8]:
