@@ -119,6 +119,7 @@ def test_a_bleed_on_ct_is_a_significant_finding_and_no_rate_is_guaranteed(tmp_pa
     assert not found.rate_guaranteed
 
 
+@pytest.mark.slow
 def test_a_head_on_ct_without_a_bleed_has_no_finding_where_the_bleed_would_be(tmp_path: Path) -> None:
     model, (voxels, lesion) = load(shipped_models()["sanum-ct"]), a_ct(bleed=False)
     write_volume(tmp_path / "scan_CT.nii.gz", voxels, icbm152().grid)
