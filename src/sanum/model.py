@@ -14,6 +14,7 @@ import numpy as np
 from sanum.calibration.healthy import infinite_part
 from sanum.core.config import from_dict, to_dict
 from sanum.core.errors import CalibrationError, ConfigError, ModelFileError
+from sanum.core.exported import EXPORTED
 from sanum.core.files import atomic_path, file_sha256
 from sanum.core.header import FORMAT, KEY, read_header
 from sanum.core.modalities import AnyOf
@@ -270,10 +271,16 @@ def save(model: Model, path: Path) -> None:
     """Write the model file, whole or not at all.
 
     Raises:
+        ConfigError: the name is that of an exported file.
         NotFittedError: the detector was not trained.
         StorageError: the file can't be written.
     """
     from safetensors.numpy import save_file
+
+    if path.suffix == EXPORTED:
+        raise ConfigError(
+            f"{path}: a model is written as .safetensors; name such a file, and make it {EXPORTED} by `sanum export`"
+        )
 
     arrays = {
         STATE_PREFIX + name: np.asarray(array, order="C") for name, array in model.detector.state().items()
@@ -321,7 +328,7 @@ def load(path: Path, *, to_calibrate: bool = False) -> Model:
     """Read a model file and check that every part belongs to the others.
 
     Args:
-        path: the file.
+        path: the file; an exported one runs in ONNX Runtime.
         to_calibrate: the calibration will be made anew, so that one which can't decide does no harm.
 
     Raises:
@@ -337,6 +344,10 @@ def load(path: Path, *, to_calibrate: bool = False) -> Model:
         raise ModelFileError(f"{path}: the model's settings are not understood ({error})") from error
     described = {**header, "channels": preparation.channels}
     detector = build(described, part(arrays, STATE_PREFIX), str(path)).to()
+    if path.suffix == EXPORTED:
+        from sanum.detectors.onnx_file import use_onnx
+
+        use_onnx(detector, path)
     kept = header.get("calibration")
     calibration = None if kept is None else _read_calibration(kept, part(arrays, _CALIBRATION), path)
     by_modality = {

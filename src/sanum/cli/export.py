@@ -16,7 +16,7 @@ def run(
         Path | None, typer.Option(help="File to write (.onnx); beside the model by default.")
     ] = None,
 ) -> None:
-    """Write the network as ONNX; `sanum serve` runs it when it lies beside the model."""
+    """Write a model as ONNX: the file may be given wherever a model may, and `sanum serve` runs one beside its model."""
     from sanum.core.shipped import refuse_to_write_beside
     from sanum.workflow.export import export
 

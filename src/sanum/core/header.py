@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sanum.core.errors import ModelFileError
+from sanum.core.exported import open_model
 from sanum.core.modalities import AnyOf
 
 FORMAT = 1
@@ -27,7 +28,7 @@ def read_header(path: Path) -> dict[str, Any]:
         ModelFileError: missing, not a model file, or of a newer format.
     """
     try:
-        with path.open("rb") as stream:
+        with open_model(path) as stream:
             (length,) = struct.unpack("<Q", stream.read(8))
             if length > _MAX_HEADER:
                 raise ValueError("header too long")

@@ -132,7 +132,7 @@ class Detector(ABC):
     @property
     def networks(self) -> tuple[nn.Module, ...]:
         """Trained networks, those of members too: what `to` moves."""
-        learned = [value for name, value in vars(self).items() if name.endswith("_")]
+        learned = [value for name, value in sorted(vars(self).items()) if name.endswith("_")]
         return tuple(net for value in learned for net in _networks(value))
 
     def to(self, device: str | None = None) -> Self:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
 
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from sanum.core.config import later
-from sanum.core.records import Prepared
 from sanum.detectors.slicewise import SliceDetector, Teaching, require_at_least, require_widths
 from sanum.nets.autoencoder import Autoencoder, AutoencoderConfig, Downsampling
-from sanum.training.run import Run
 
 
 @dataclass(frozen=True)
@@ -44,26 +39,11 @@ class ConvolutionalAutoencoder(SliceDetector[Autoencoder]):
 
     Trained on normal slices by the mean squared error; what it reproduces badly is taken for abnormal
     (Baur et al. 2021 review the family).
-
-    Attributes:
-        fast_net_: the same network in another runtime, for scoring; see `detectors.onnx_file`.
     """
 
     name = "cae"
     Config = Config
     context = 0
-
-    fast_net_: nn.Module | None = None
-
-    def fit(self, cases: Sequence[Prepared], *, seed: int, run: Run | None = None) -> Self:
-        """Train on the slices of healthy cases; see `sanum.training.loop.train`."""
-        self.fast_net_ = None
-        return super().fit(cases, seed=seed, run=run)
-
-    def load_state(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """Take up saved weights."""
-        self.fast_net_ = None
-        return super().load_state(arrays)
 
     def levels(self, windows: Tensor) -> list[Tensor]:
         """Feature maps of the encoder, finest first; see `detectors.encoders.Encoder`."""
@@ -90,6 +70,5 @@ class ConvolutionalAutoencoder(SliceDetector[Autoencoder]):
         return functional.mse_loss(net(images).float(), images)
 
     def _scored(self, net: Autoencoder, images: Tensor) -> tuple[Tensor, Tensor]:
-        scorer: nn.Module = net if self.fast_net_ is None else self.fast_net_
-        rebuilt: Tensor = scorer(images)
+        rebuilt: Tensor = net(images)
         return (images - rebuilt).square().mean(dim=1), rebuilt

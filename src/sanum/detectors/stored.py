@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from sanum.core.config import from_dict, identity_of, to_dict
 from sanum.core.errors import ConfigError, ModelFileError
+from sanum.core.exported import EXPORTED, MODEL_SUFFIXES, open_model
 from sanum.core.header import read_header
 from sanum.core.records import Prepared
 from sanum.core.shipped import find_model, shipped_models
@@ -53,10 +54,14 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
         ModelFileError: the file is damaged.
     """
     from safetensors import SafetensorError
-    from safetensors.numpy import load_file
+    from safetensors.numpy import load, load_file
 
     try:
-        arrays: dict[str, NDArray[Any]] = load_file(path)
+        if path.suffix != EXPORTED:
+            arrays: dict[str, NDArray[Any]] = load_file(path)
+        else:
+            with open_model(path) as stream:
+                arrays = load(stream.read())
     except (SafetensorError, OSError, ValueError) as error:
         raise ModelFileError(f"{path}: damaged model file ({error}); copy or train it again") from error
     return arrays
@@ -137,7 +142,7 @@ def from_nested(arrays: Mapping[str, NDArray[Any]], prefix: str, where: str) -> 
 
 def names_model(source: str) -> bool:
     """Whether this means a model, and not a recipe."""
-    return source.endswith(".safetensors") or source in shipped_models()
+    return source.endswith(MODEL_SUFFIXES) or source in shipped_models()
 
 
 def obtain(

@@ -35,7 +35,7 @@ def load_served(path: Path) -> Model:
 
     model = load(path)
     _get_ready(model)
-    if exported_beside(path).exists():
+    if exported_beside(path) != path and exported_beside(path).exists():
         use_exported(model, exported_beside(path))
     return model
 

@@ -12,6 +12,7 @@ from sanum.cohort.cells import UNSAFE
 from sanum.cohort.discover import discover
 from sanum.cohort.table import Row, read_cohort
 from sanum.core.errors import CohortError, ConfigError, ScanError
+from sanum.core.exported import MODEL_SUFFIXES
 from sanum.core.files import holds_dicom, is_dicom
 from sanum.core.modalities import AnyOf
 from sanum.core.shipped import DEFAULT_MODEL, find_model, shipped_models
@@ -25,8 +26,8 @@ def model_and_scans(inputs: Sequence[Path], model: Path | None) -> tuple[Path, S
     """The model file and the scans of a command line where a model may stand before the scans.
 
     Args:
-        inputs: scans; the first is taken for the model where no other is named and it is a `.safetensors` file, or the
-            name of a model that comes with sanum and no file.
+        inputs: scans; the first is taken for the model where no other is named and it is a `.safetensors` or
+            `.onnx` file, or the name of a model that comes with sanum and no file.
         model: as an option named it.
 
     Raises:
@@ -34,7 +35,7 @@ def model_and_scans(inputs: Sequence[Path], model: Path | None) -> tuple[Path, S
         ConfigError: nothing is left to judge.
     """
     first = inputs[0]
-    named = first.suffix == ".safetensors" or (str(first) in shipped_models() and not first.exists())
+    named = first.suffix in MODEL_SUFFIXES or (str(first) in shipped_models() and not first.exists())
     if model is not None or not named:
         return find_model(model or Path(DEFAULT_MODEL)), inputs
     if len(inputs) == 1:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sanum.core.errors import SanumError
+from sanum.core.exported import MODEL_SUFFIXES
 
 
 def inspect(path: Path, series: str | None = None) -> dict[str, Any]:
@@ -41,7 +42,7 @@ def inspect(path: Path, series: str | None = None) -> dict[str, Any]:
         }
     if not path.exists():
         raise SanumError(f"{path}: no such file")
-    if path.suffix == ".safetensors":
+    if path.suffix in MODEL_SUFFIXES:
         from sanum.core.header import read_header
 
         return {"model": str(path), **read_header(path)}
