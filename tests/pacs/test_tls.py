@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import ssl
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,10 @@ def test_a_peer_with_a_signed_certificate_may_send_and_others_may_not(listen, ce
     assert len(here.files()) == 3
 
 
-def test_a_certificate_that_can_not_be_used_is_told(listen, tmp_path):
+def test_a_certificate_that_can_not_be_used_is_told_and_leaves_temporary_files_where_they_were(
+    listen, tmp_path
+):
+    before = tempfile.gettempdir()
     with pytest.raises(ConfigError, match=r"listener\.tls: the certificate, key or ca can't be used"):
         listen(tls=Tls(str(tmp_path / "none.pem"), str(tmp_path / "none.pem")))
+    assert tempfile.gettempdir() == before

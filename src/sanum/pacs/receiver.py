@@ -85,15 +85,16 @@ class Receiver:
         Raises:
             ConfigError: the port is taken, or the certificate can't be used.
         """
+        listener = self._config.listener
+        context = None if listener.tls is None else _context(listener.tls)
         _config.STORE_RECV_CHUNKED_DATASET = True
         tempfile.tempdir = str(self._studies.incoming)  # so that a received file is kept by a rename
         logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)  # its messages may quote headers
-        listener = self._config.listener
         try:
             self._server = _entity(self._config).start_server(
                 (listener.host, listener.port),
                 block=False,
-                ssl_context=None if listener.tls is None else _context(listener.tls),
+                ssl_context=context,
                 evt_handlers=[
                     (evt.EVT_CONN_OPEN, self._on_open),
                     (evt.EVT_DATA_RECV, self._on_data),
