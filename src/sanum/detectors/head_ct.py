@@ -26,7 +26,6 @@ from sanum.detectors.slicewise import Teaching, require_at_least, require_widths
 from sanum.detectors.smoothing import smooth_within
 from sanum.detectors.stored import part, read_detector
 from sanum.nets.plane_restorer import PlaneRestorer, PlaneRestorerConfig
-from sanum.prepare.steps.scale import windowed
 from sanum.synthesis.ct_scanner import ct_view, hounsfield_of
 from sanum.synthesis.made_ct import CtPlan, make_ct_volumes
 from sanum.synthesis.tissues import HEAD_CHANNELS
@@ -188,5 +187,6 @@ def _seen(case: Prepared) -> Tensor:
 def _windows_of(view: Tensor, case: Prepared) -> NDArray[np.float32]:
     """(C, I, J, K) in [0, 1]: a volume of that grey scale in the windows of the case."""
     hounsfield = hounsfield_of(view).numpy()
-    windows = [TABLE["CT"].windows[name.removeprefix("CT" + CHANNEL_MARK)] for name in case.modalities]
-    return np.stack([windowed(hounsfield, window) for window in windows])
+    ends = [TABLE["CT"].windows[name.removeprefix("CT" + CHANNEL_MARK)].ends for name in case.modalities]
+    windows = [((hounsfield - low) / (high - low)).clip(0.0, 1.0) for low, high in ends]
+    return np.stack(windows).astype(np.float32)
