@@ -21,8 +21,11 @@ import torch
 from sanum.core.config import from_dict
 from sanum.detectors.cae import Config, ConvolutionalAutoencoder
 from sanum.detectors.onnx_file import write_onnx
+from sanum.model import Model
 from sanum.nets.folded import fold_upsampling
+from sanum.prepare.presets import Slices
 from sanum.training.checkpoint import net_arrays
+from sanum.workflow.export import made_cases
 
 BATCHES = (1, 4, 8)
 SIZE = 128
@@ -40,7 +43,7 @@ def main(rounds: int = 60) -> None:
     }
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "net.onnx"
-        write_onnx(detector, SIZE, path)
+        write_onnx(detector, made_cases(Model("made", detector, Slices(("T1w",), size=SIZE))), b"", path)
         forms |= _runtimes(path)
         for name, run in forms.items():
             taken = {f"batch of {size}": round(_slice_ms(run, size, rounds), 2) for size in BATCHES}
