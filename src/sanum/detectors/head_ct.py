@@ -15,12 +15,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sanum.core.config import later
-from sanum.core.errors import ConfigError, TrainingError
+from sanum.core.errors import ConfigError
 from sanum.core.modalities import CHANNEL_MARK, TABLE
 from sanum.core.records import AnomalyMap, Prepared
 from sanum.core.shipped import find_model
 from sanum.detectors.base import Detector, Opinion, State
-from sanum.detectors.lesion_training import train_on_lesions
+from sanum.detectors.head_training import require_heads, train_on_heads
 from sanum.detectors.plane_scoring import scored_volume
 from sanum.detectors.slicewise import Teaching, require_at_least, require_widths
 from sanum.detectors.smoothing import smooth_within
@@ -28,18 +28,13 @@ from sanum.detectors.stored import part, read_detector
 from sanum.nets.plane_restorer import PlaneRestorer, PlaneRestorerConfig
 from sanum.synthesis.ct_scanner import ct_view, hounsfield_of
 from sanum.synthesis.made_ct import CtPlan, make_ct_volumes
-from sanum.synthesis.tissues import HEAD_CHANNELS
-from sanum.training.checkpoint import compact_arrays, load_net_arrays, round_to_half
-from sanum.training.data import WHOLE
+from sanum.training.checkpoint import compact_arrays, load_net_arrays
 from sanum.training.history import History
 from sanum.training.run import Run
-from sanum.training.volume_loss import VolumeLoss, Windows, refresh_statistics
+from sanum.training.volume_loss import VolumeLoss, Windows
 
 WINDOW = "CT:subdural"
 """The channel that is read: its window holds fluid, brain, blood and the beginning of bone."""
-
-EMA_DECAY = 0.998
-HEADS_FOR_STATISTICS = 10
 
 
 @dataclass(frozen=True)
@@ -100,31 +95,11 @@ class HeadCt(Detector):
         Raises:
             TrainingError: no cases, or cases of other channels, beside what the loop raises.
         """
-        if not cases:
-            raise TrainingError("head-ct: no training case; give at least one healthy head")
-        for case in cases:
-            if case.modalities != HEAD_CHANNELS:
-                raise TrainingError(
-                    f"{case.case}: head-ct learns from tissue memberships, not from {', '.join(case.modalities)}; "
-                    "make them with `sanum tissues`"
-                )
+        require_heads(self.name, cases)
         settings: Config = self.config
         make = partial(make_ct_volumes, settings.plan)
         loss = VolumeLoss(make, settings.plan.lesions, settings.windows, self.of_heads)
-        self.net_, self.history_ = train_on_lesions(
-            self._first_net,
-            loss,
-            cases,
-            settings,
-            ema_decay=EMA_DECAY,
-            depth=WHOLE,
-            keep="last",
-            seed=seed,
-            run=run,
-        )
-        chosen = np.random.default_rng(seed).permutation(len(cases))[:HEADS_FOR_STATISTICS]
-        refresh_statistics(self.net_, loss, [cases[int(number)] for number in chosen], seed=seed)
-        round_to_half(self.net_)
+        self.net_, self.history_ = train_on_heads(self._first_net, loss, cases, settings, seed=seed, run=run)
         return self
 
     def score(self, case: Prepared) -> AnomalyMap:

@@ -15,13 +15,13 @@ from torch import nn
 from torch.nn import functional
 
 from sanum.core.config import later
-from sanum.core.errors import ConfigError, ModelFileError, ScanError, TrainingError
+from sanum.core.errors import ConfigError, ModelFileError, ScanError
 from sanum.core.modalities import MRI_SEQUENCES
 from sanum.core.records import AnomalyMap, Prepared
 from sanum.core.shipped import find_model
 from sanum.detectors.base import Detector, Incomplete, Opinion, State
 from sanum.detectors.experts import Experts
-from sanum.detectors.lesion_training import train_on_lesions
+from sanum.detectors.head_training import require_heads, train_on_heads
 from sanum.detectors.plane_scoring import scored_volume
 from sanum.detectors.sign import sign_weight
 from sanum.detectors.slicewise import Teaching, require_at_least, require_widths
@@ -29,18 +29,10 @@ from sanum.detectors.smoothing import smooth_within
 from sanum.detectors.stored import part, read_detector
 from sanum.nets.plane_restorer import PlaneRestorer, PlaneRestorerConfig
 from sanum.synthesis.made_volumes import Plan, make_volumes
-from sanum.synthesis.tissues import HEAD_CHANNELS
-from sanum.training.checkpoint import compact_arrays, load_net_arrays, round_to_half
-from sanum.training.data import WHOLE
+from sanum.training.checkpoint import compact_arrays, load_net_arrays
 from sanum.training.history import History
 from sanum.training.run import Run
-from sanum.training.volume_loss import VolumeLoss, Windows, refresh_statistics
-
-EMA_DECAY = 0.998
-"""Decay of the running average of the weights: about the last 500 steps."""
-
-HEADS_FOR_STATISTICS = 10
-"""Training heads whose made volumes give the final statistics of normalisation."""
+from sanum.training.volume_loss import VolumeLoss, Windows
 
 
 @dataclass(frozen=True)
@@ -118,14 +110,7 @@ class MultiContrast(Detector):
         Raises:
             TrainingError: no cases, or cases of other channels, beside what the loop raises.
         """
-        if not cases:
-            raise TrainingError("multi-contrast: no training case; give at least one healthy head")
-        for case in cases:
-            if case.modalities != HEAD_CHANNELS:
-                raise TrainingError(
-                    f"{case.case}: multi-contrast learns from tissue memberships, not from {', '.join(case.modalities)}; "
-                    "make them with `sanum tissues`"
-                )
+        require_heads(self.name, cases)
         if self.config.network:
             self.net_, self.history_ = self._network_of(self.config.network), None
         else:
@@ -140,20 +125,8 @@ class MultiContrast(Detector):
         make = partial(make_volumes, settings.plan)
         loss = VolumeLoss(make, settings.plan.lesions, settings.windows, MRI_SEQUENCES)
         start = self._network_of(settings.start) if settings.start else None
-        self.net_, self.history_ = train_on_lesions(
-            (lambda: start) if start is not None else self._new_net,
-            loss,
-            cases,
-            settings,
-            ema_decay=EMA_DECAY,
-            depth=WHOLE,
-            keep="last",
-            seed=seed,
-            run=run,
-        )
-        chosen = np.random.default_rng(seed).permutation(len(cases))[:HEADS_FOR_STATISTICS]
-        refresh_statistics(self.net_, loss, [cases[int(number)] for number in chosen], seed=seed)
-        round_to_half(self.net_)
+        first = (lambda: start) if start is not None else self._new_net
+        self.net_, self.history_ = train_on_heads(first, loss, cases, settings, seed=seed, run=run)
 
     def _network_of(self, source: str) -> PlaneRestorer:
         found = read_detector(find_model(Path(source))).detector
