@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cc3d
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -61,12 +62,14 @@ def find_regions(anomaly_map: AnomalyMap, level: float, *, is_image: bool = Fals
     above = anomaly_map.values > level
     if not above.any():
         return Regions((), ranked)
-    regions, count = ndimage.label(above, structure=np.ones((3, 3, 3)))
+    whole = _box_around(above)
+    regions = cc3d.connected_components(np.ascontiguousarray(above[whole]), connectivity=26)
     voxel_size = 1.0 if is_image else anomaly_map.grid.voxel_ml
     smallest = MIN_SIZE_PX if is_image else MIN_SIZE_ML
     found = []
-    for number, box in enumerate(ndimage.find_objects(regions, count), start=1):
-        inside = regions[box] == number
+    for number, part in enumerate(ndimage.find_objects(regions), start=1):
+        inside = regions[part] == number
+        box = _within(whole, part)
         if inside.sum() * voxel_size < smallest:
             continue
         excess = float((anomaly_map.values[box][inside] - level).sum(dtype=np.float64)) * voxel_size
@@ -77,6 +80,20 @@ def find_regions(anomaly_map: AnomalyMap, level: float, *, is_image: bool = Fals
         ranked[box][inside] = rank
         described.append(_described(anomaly_map, rank, excess, box, inside, voxel_size, is_image))
     return Regions(tuple(described), ranked)
+
+
+def _box_around(there: Mask) -> tuple[slice, ...]:
+    """The smallest box that holds all that is there."""
+    ends = [np.flatnonzero(there.any(axis=others))[[0, -1]] for others in ((1, 2), (0, 2), (0, 1))]
+    return tuple(slice(int(first), int(last) + 1) for first, last in ends)
+
+
+def _within(whole: tuple[slice, ...], part: tuple[slice, ...]) -> tuple[slice, ...]:
+    """A box within another one, counted from where that is counted from."""
+    return tuple(
+        slice(outer.start + inner.start, outer.start + inner.stop)
+        for outer, inner in zip(whole, part, strict=True)
+    )
 
 
 def _described(

@@ -13,12 +13,15 @@ from sanum.core.records import Scan, Source
 from sanum.prepare.sequence.look import (
     BINS,
     PIXEL_MM,
+    SHARES,
     SIZE,
     SLICES,
+    _grey_levels,
     _histogram,
     _line_weights,
     _middle_part,
     _percentiles,
+    _quantiles,
     shown_to_eye,
     slices_of,
 )
@@ -91,12 +94,25 @@ def greys() -> np.ndarray:
 
 @pytest.mark.parametrize("values", [greys(), greys() / 7, greys()[:1, :3], greys() - 1000])
 def test_percentiles_and_bins_are_numpys(values):
-    assert _percentiles(values, (0.5, 99.0)) == np.percentile(values, (0.5, 99.0)).tolist()
+    levels = _grey_levels(values)
+    assert _percentiles(values, (0.5, 99.0), levels) == np.percentile(values, (0.5, 99.0)).tolist()
     low, high = float(values.min()) + 0.5, float(values.max())
-    counts, edges = _histogram(values, low, high)
+    counts, edges = _histogram(values, low, high, levels)
     expected_counts, expected_edges = np.histogram(values, BINS, (low, high))
     assert np.array_equal(counts, expected_counts)
     assert np.array_equal(edges, expected_edges)
+
+
+def test_grey_levels_are_counted_where_all_are_whole_and_of_8_bits():
+    assert np.array_equal(_grey_levels(greys()), np.bincount(greys().astype(int).ravel(), minlength=256))
+    for others in (greys() / 7, greys() - 1000, greys() + 256, greys() * 1e30):
+        assert _grey_levels(others) is None
+
+
+def test_ranks_are_looked_up_at_numpys_quantiles():
+    values = np.random.default_rng(3).random(1234).astype(np.float32)
+    for some in (values, values[:7], values[:1]):
+        assert np.array_equal(_quantiles(some), np.quantile(some, SHARES))
 
 
 def test_the_middle_part_of_counts_is_that_of_the_places_themselves():

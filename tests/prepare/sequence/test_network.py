@@ -35,6 +35,13 @@ def test_shares_are_kept_by_the_file_and_sum_to_1(tmp_path):
     assert shares.sum() == pytest.approx(1.0)
 
 
+def test_shares_are_the_mean_opinion_of_the_networks():
+    made, measures = judges(9), np.random.default_rng(1).random((3, 9))
+    alone = [Judges(made.mean, made.spread, made.warmth, [one]).shares(measures) for one in made.networks]
+    assert np.allclose(made.shares(measures), np.mean(alone, axis=0))
+    assert np.allclose(made.shares(measures[1]), made.shares(measures)[1])
+
+
 def test_a_measure_far_out_says_no_more_than_a_far_one():
     made, measures = judges(9), np.zeros(9)
     measures[3] = 1e3

@@ -25,15 +25,12 @@ too."""
 
 RING_QUANTILES = (0.1, 0.5, 0.9)
 INNER_QUANTILES = (0.02, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98)
+SPOT_QUANTILES = (0.5, 0.9, 0.98, 0.995)
 EXTREME = 0.07
 """Share of the inner pixels that count as its dark, and as its bright part."""
 
 AWAY = (0.5, 1.2, 1.9, 2.6, 3.7, 5.5)
 """Edges in pixels of the distances from the dark and the bright part."""
-
-PLANE_CROSS = np.zeros((3, 3, 3), np.bool_)
-PLANE_CROSS[1] = [[False, True, False], [True, True, True], [False, True, False]]
-"""Neighbours by a side within a slice."""
 
 DEEP, FAR = int(DEPTHS[-2]), int(AWAY[-1])
 """Pixels up to which depths and distances count; the outermost ring holds all that is deeper."""
@@ -58,9 +55,7 @@ def features_of(shown: NDArray[np.float32]) -> Features:
     """
     scaled, ranked = shown[:, 0], shown[:, 1]
     solid = _filled(scaled > SHOWN)
-    outside = np.ones((len(solid), solid.shape[1] + 2, solid.shape[2] + 2), np.bool_)
-    outside[:, 1:-1, 1:-1] = ~solid
-    below = squared_distance(outside, DEEP)[:, 1:-1, 1:-1]
+    below = squared_distance(_framed(~solid), DEEP)[:, 1:-1, 1:-1]
     ring, inner = RINGS.take(below), below >= min(INNER**2, int(below.max()) / 4)
     local = _local(scaled, solid)
 
@@ -86,10 +81,21 @@ def features_of(shown: NDArray[np.float32]) -> Features:
 
 def _filled(shown: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """With the holes of every slice."""
-    from scipy import ndimage
+    import cc3d
 
-    filled: NDArray[np.bool_] = ndimage.binary_fill_holes(shown, structure=PLANE_CROSS)
+    outside = _framed(~shown)
+    # the slices one under another in one plane, where nothing but their frames touches
+    reached = cc3d.connected_components(outside.reshape(-1, outside.shape[-1]), connectivity=4)
+    filled: NDArray[np.bool_] = (reached != reached[0, 0]).reshape(outside.shape)[:, 1:-1, 1:-1]
     return filled
+
+
+def _framed(outside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """With a pixel of outside around every slice."""
+    count, i, j = outside.shape
+    framed = np.ones((count, i + 2, j + 2), np.bool_)
+    framed[:, 1:-1, 1:-1] = outside
+    return framed
 
 
 @functools.cache
@@ -109,40 +115,47 @@ def _local(scaled: NDArray[np.float32], solid: NDArray[np.bool_]) -> NDArray[np.
 
 
 def _quantiles(values: NDArray[np.floating], quantiles: tuple[float, ...]) -> Features:
-    """Nearest ranks: interpolating costs more than all else here."""
-    return _of_sorted(np.sort(values), quantiles)
-
-
-def _of_sorted(values: NDArray[np.floating], quantiles: tuple[float, ...]) -> Features:
-    if not values.size:
-        return np.full(len(quantiles), NOWHERE)
-    ranks = [round(share * (values.size - 1)) for share in quantiles]
-    found: Features = values[ranks].astype(np.float64)
+    """Nearest ranks along the last axis: interpolating costs more than all else here."""
+    count = values.shape[-1]
+    if not count:
+        return np.full((*values.shape[:-1], len(quantiles)), NOWHERE)
+    ranks = _ranks(quantiles, count)
+    found: Features = np.partition(values, ranks)[..., ranks].astype(np.float64)
     return found
+
+
+def _ranks(quantiles: tuple[float, ...], count: int) -> list[int]:
+    return [round(share * (count - 1)) for share in quantiles]
 
 
 def _rings(levels: tuple[NDArray[np.float32], ...], ring: NDArray[np.uint8]) -> Features:
     """Quantiles of every ring, of one kind of levels after the other."""
-    counts = np.bincount(ring.ravel(), minlength=len(DEPTHS))
-    starts, sizes = np.cumsum(counts)[:-1, None], counts[1:, None]
+    within = np.flatnonzero(ring)
+    if not within.size:
+        return np.full(len(levels) * (len(DEPTHS) - 1) * len(RING_QUANTILES), NOWHERE)
+    apart = 2.0 * ring.ravel().take(
+        within
+    )  # levels lie within 0 and 2, so that one sort keeps the rings apart
+    ordered = np.stack([one.ravel().take(within) + apart for one in levels])
+    ordered.sort()
+    sizes = np.bincount(ring.ravel(), minlength=len(DEPTHS))[1:, None]
+    starts = np.cumsum(sizes)[:, None] - sizes
     ranks = np.where(sizes > 0, starts + np.rint(np.array(RING_QUANTILES) * (sizes - 1)).astype(np.intp), 0)
-    apart = 2.0 * ring  # levels lie within 0 and 2, so that one sort keeps the rings apart
-    sorted_rings = [
-        np.sort(one + apart, axis=None)[ranks] - 2.0 * np.arange(1, len(counts))[:, None] for one in levels
-    ]
-    return np.concatenate([np.where(sizes > 0, found, NOWHERE).ravel() for found in sorted_rings])
+    found = ordered[:, ranks] - 2.0 * np.arange(1, len(DEPTHS))[:, None]
+    return np.where(sizes > 0, found, NOWHERE).ravel()
 
 
 def _inside(local: NDArray[np.float64], scaled: NDArray[np.float32], inner: NDArray[np.bool_]) -> Features:
     """Spread and skew of the inner part, after and before the coil's field is taken out."""
-    values, raw = np.sort(local[inner]), np.sort(scaled[inner])
-    if values.size < 10:
+    values, raw = local[inner], scaled[inner]
+    count = raw.size
+    if count < 10:
         return np.full(2 * len(INNER_QUANTILES) + 2, NOWHERE)
-    upper = raw.size // 2
-    middle = max(float(raw[(raw.size - 1) // 2] + raw[upper]) / 2, 0.02)
-    spread = _of_sorted(raw, INNER_QUANTILES) / middle
-    skews = [_skew(one) for one in (values, raw)]
-    return np.concatenate([_of_sorted(values, INNER_QUANTILES), np.minimum(spread, 6), np.clip(skews, -5, 5)])
+    ranks = [(count - 1) // 2, count // 2, *_ranks(INNER_QUANTILES, count)]
+    below, above, *levels = np.partition(raw, ranks)[ranks]
+    spread = np.array(levels, np.float64) / max(float(below + above) / 2, 0.02)
+    skews = [max(-5.0, min(_skew(one), 5.0)) for one in (values, raw)]
+    return np.concatenate([_quantiles(values, INNER_QUANTILES), np.minimum(spread, 6), skews])
 
 
 def _skew(values: NDArray[np.floating]) -> float:
@@ -155,26 +168,28 @@ def _skew(values: NDArray[np.floating]) -> float:
 def _away(local: NDArray[np.float64], ranked: NDArray[np.float32], inner: NDArray[np.bool_]) -> Features:
     """Mean levels by distance from the darkest and from the brightest inner part: fluid, then cortex, then white."""
     rings = len(AWAY) - 1
-    if inner.sum() < 20:
+    within = np.flatnonzero(inner)
+    if within.size < 20:
         return np.full(4 * rings, NOWHERE)
-    low, high = _quantiles(local[inner], (EXTREME, 1 - EXTREME))
+    levels = local.ravel().take(within)
+    low, high = _quantiles(levels, (EXTREME, 1 - EXTREME))
     parts = np.stack([inner & (local <= low), inner & (local >= high)])
-    which = np.where(inner, RINGS_AWAY.take(squared_distance(parts, FAR)), 0)
-    told: list[Features] = []
-    for far in which.reshape(len(parts), -1):
-        counts = np.bincount(far, minlength=rings + 1)[1 : rings + 1]
-        for values in (local, ranked):
-            sums = np.bincount(far, values.ravel(), rings + 1)[1 : rings + 1]
-            told.append(np.where(counts > 0, sums / np.maximum(counts, 1), NOWHERE))
-    return np.concatenate(told)
+    far = RINGS_AWAY.take(squared_distance(parts, FAR).reshape(len(parts), -1).take(within, axis=1))
+    ends = rings + 2
+    which = (far + np.array([[0], [ends]])).ravel()  # the rings of both parts in one count
+    sums = np.stack(
+        [np.bincount(which, np.tile(one, 2), 2 * ends) for one in (levels, ranked.ravel().take(within))]
+    ).reshape(2, 2, ends)
+    counts = np.bincount(which, minlength=2 * ends).reshape(2, ends)
+    means = np.where(counts > 0, sums / np.maximum(counts, 1), NOWHERE)
+    return means.swapaxes(0, 1)[..., 1 : rings + 1].ravel()
 
 
 def _spots(local: NDArray[np.float64], inner: NDArray[np.bool_]) -> Features:
     """Small bright and small dark things: vessels, sulci, noise."""
-    bright, dark = local - opened(local), closed(local) - local
-    fine = np.abs(local - smoothed(local, 1))
-    ends = (0.5, 0.9, 0.98, 0.995)
-    return np.concatenate([_quantiles(one[inner], ends) for one in (bright, dark, fine)])
+    kinds = (local - opened(local), closed(local) - local, np.abs(local - smoothed(local, 1)))
+    within = np.flatnonzero(inner)
+    return _quantiles(np.stack([one.ravel().take(within) for one in kinds]), SPOT_QUANTILES).ravel()
 
 
 def _around(scaled: NDArray[np.float32], solid: NDArray[np.bool_]) -> Features:
@@ -183,11 +198,11 @@ def _around(scaled: NDArray[np.float32], solid: NDArray[np.bool_]) -> Features:
     between = _likeness(scaled[1:], scaled[:-1]) if len(scaled) > 1 else NOWHERE
     return np.array(
         [
-            float(solid.mean()),
+            1 - air.size / solid.size,
             float(air.mean()) if air.size else NOWHERE,
             float(air.std()) if air.size else NOWHERE,
-            float((air == 0).mean()) if air.size else NOWHERE,
-            float((scaled >= 1).mean()),
+            1 - np.count_nonzero(air) / air.size if air.size else NOWHERE,
+            np.count_nonzero(scaled >= 1) / scaled.size,
             between,
             _likeness(scaled, scaled[:, ::-1]),
         ]

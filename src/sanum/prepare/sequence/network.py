@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,14 +45,26 @@ class Judges:
     def shares(self, measures: NDArray[np.floating]) -> NDArray[np.float64]:
         """Shares of the sequences, summing to 1: (..., measures) to (..., sequences)."""
         scaled = ((measures - self.mean) / self.spread).clip(-FARTHEST, FARTHEST)
-        found = np.mean([self._shares(scaled, network) for network in self.networks], axis=0)
-        return np.asarray(found, np.float64)
-
-    def _shares(self, scaled: NDArray[np.floating], network: Network) -> NDArray[np.float64]:
-        hidden = np.maximum(scaled @ network.weights[0] + network.biases[0], 0)
-        logits = (hidden @ network.weights[1] + network.biases[1]).astype(np.float64) / self.warmth
+        (first, first_bias), (second, second_bias) = self._together
+        hidden = np.maximum(scaled @ first + first_bias, 0)
+        apart = hidden.reshape(*hidden.shape[:-1], len(self.networks), 1, -1)
+        logits = ((apart @ second)[..., 0, :] + second_bias) / self.warmth
         powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-        return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+        found: NDArray[np.float64] = (powers / powers.sum(axis=-1, keepdims=True)).mean(axis=-2)
+        return found
+
+    @functools.cached_property
+    def _together(self) -> Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Weights and biases of each layer of all networks, of the first one beside the other: one product for all."""
+        weights, biases = (
+            [
+                np.stack([getattr(one, kind)[layer] for one in self.networks]).astype(np.float64)
+                for layer in (0, 1)
+            ]
+            for kind in ("weights", "biases")
+        )
+        beside = weights[0].swapaxes(0, 1).reshape(weights[0].shape[1], -1)
+        return (np.ascontiguousarray(beside), biases[0].ravel()), (weights[1], biases[1])
 
 
 def arrays_of(judges: Judges) -> Mapping[str, NDArray[np.float32]]:

@@ -26,24 +26,21 @@ def squared_distance(there: NDArray[np.bool_], reach: int) -> NDArray[np.uint8]:
     Returns:
         Pixels squared; the square of `reach` + 1 stands for all that is as far or farther.
     """
-    beyond = (reach + 1) ** 2
-    found = np.where(there, np.uint8(0), np.uint8(beyond))
-    for axis in (-1, -2):
-        found = _nearest(found, reach, axis)
-    return found
+    along_i = _nearest(np.where(there, np.uint8(0), np.uint8((reach + 1) ** 2)), reach)
+    return _nearest(along_i.swapaxes(-1, -2), reach).swapaxes(-1, -2)
 
 
-def _nearest(squares: NDArray[np.uint8], reach: int, axis: int) -> NDArray[np.uint8]:
-    """The least of all places along an axis, each with the square of its way added."""
-    turned = squares.swapaxes(axis, -2)
-    found = squares.copy()
-    nearest = found.swapaxes(axis, -2)
-    for step in range(1, min(reach, turned.shape[-2] - 1) + 1):
-        farther = turned + np.uint8(step * step)
-        ahead, behind = nearest[..., step:, :], nearest[..., :-step, :]
-        np.minimum(ahead, farther[..., :-step, :], out=ahead)
-        np.minimum(behind, farther[..., step:, :], out=behind)
-    return found
+def _nearest(squares: NDArray[np.uint8], reach: int) -> NDArray[np.uint8]:
+    """The least of all places along I, each with the square of its way added."""
+    *planes, i, j = squares.shape
+    padded = np.full((*planes, i + 2 * reach, j), (reach + 1) ** 2, np.uint8)
+    padded[..., reach : reach + i, :] = squares
+    moved: NDArray[np.uint8] = np.ndarray(
+        (2 * reach + 1, *squares.shape), np.uint8, padded, strides=(j, *padded.strides)
+    )  # every step's view of the same pixels
+    ways = (np.arange(-reach, reach + 1) ** 2).astype(np.uint8)
+    nearest: NDArray[np.uint8] = (moved + ways.reshape(-1, *(1,) * squares.ndim)).min(axis=0)
+    return nearest
 
 
 def smoothed(values: Planes, sigma: float) -> NDArray[np.float64]:
