@@ -28,7 +28,8 @@ from sanum.synthesis.draws import Draws
 from sanum.synthesis.kinds import KINDS
 from sanum.synthesis.local_lesions import Lesions
 from sanum.synthesis.made_ct import CtPlan, make_ct_volumes
-from sanum.synthesis.made_volumes import Mix, Plan, make_volumes
+from sanum.synthesis.made_volumes import Mix, Plan, VolumeAugmentation, make_volumes
+from sanum.synthesis.named_lesions import NAMED, plant_named
 from sanum.synthesis.plant import plant
 from sanum.training.volume_loss import MakeVolumes
 
@@ -38,9 +39,11 @@ CAPTION = 14
 CONTRASTS = 8
 """Volumes shown of each contrast."""
 
+SEVERITY_OF_NAMED = 0.8
+
 
 def main(path: str, heads: str, head: str) -> None:
-    """Write synthesis-lesions.png, synthesis-artefacts.png, synthesis-contrasts.png and synthesis-ct.png."""
+    """Write synthesis-lesions.png, synthesis-artefacts.png, synthesis-contrasts.png, synthesis-named.png and synthesis-ct.png."""
     case = prepare({"T1w": read_scan(Path(path), "T1w")}, Template(), case="gallery", subject="gallery")
     rows = [
         _lesion_row(case, kind.name, f"{kind.name} ({kind.purpose})", seed) for seed, kind in enumerate(KINDS)
@@ -51,6 +54,8 @@ def main(path: str, heads: str, head: str) -> None:
     healthy = Store.open(Path(heads)).load(head)
     rows = [_contrast_row(healthy, name) for name in (*SEQUENCES, FREE)]
     _save(rows, IMAGES / "synthesis-contrasts.png", columns=1)
+    rows = [_named_row(healthy, kind, seed) for seed, kind in enumerate(NAMED)]
+    _save(rows, IMAGES / "synthesis-named.png", columns=1)
     _save([_ct_row(healthy, seed) for seed in range(3)], IMAGES / "synthesis-ct.png", columns=1)
 
 
@@ -77,6 +82,34 @@ def _contrast_row(head: Prepared, name: str) -> Image.Image:
     made = tuple(float(name == one) for one in SEQUENCES)
     plan = Plan(mix=Mix(scanned=0.0, made=made, free=float(name == FREE)))
     return _made_row(partial(make_volumes, plan), voxels, plan.lesions, 7, name)
+
+
+def _named_row(head: Prepared, kind: str, seed: int) -> Image.Image:
+    """One lesion on T1w, T2w, FLAIR and PDw, without and with its outline."""
+    voxels, pictures = torch.from_numpy(np.asarray(head.voxels, np.float32)), []
+    scanner = VolumeAugmentation(rotation=0.0, atrophy=0.0, caps=0.0, residue=0.0, noise=0.01, thick=0.0)
+    for name in SEQUENCES:
+        made = tuple(float(name == one) for one in SEQUENCES)
+        plan = Plan(augmentation=scanner, mix=Mix(scanned=0.0, made=made, free=0.0))
+        (volume,) = make_volumes(
+            plan, voxels[:-1], voxels[-1], plan.lesions, 1, Draws(seed), plant=partial(_one_named, kind)
+        )
+        lesion = volume.lesion.numpy() > 0.5
+        k = int(lesion.sum(axis=(0, 1)).argmax())
+        plane = volume.image[:, :, k].numpy()
+        pictures += [_upright(plane), _outlined(plane, lesion[:, :, k])]
+    return _captioned(pictures, f"{kind}: {', '.join(SEQUENCES)}")
+
+
+def _one_named(
+    kind: str,
+    image: torch.Tensor,
+    tissues: torch.Tensor,
+    brain: torch.Tensor,
+    contrast: str,
+    draws: Draws,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    return plant_named(image, tissues, brain, kind, contrast, severity=SEVERITY_OF_NAMED, draws=draws)
 
 
 def _ct_row(head: Prepared, seed: int) -> Image.Image:

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from sanum.synthesis.boxes import Box, box_around, offsets, place, roughness, stretched
 from sanum.synthesis.draws import Draws
-from sanum.synthesis.fields import box_maximum, box_mean, smooth_field
+from sanum.synthesis.fields import box_maximum, box_mean
 from sanum.synthesis.shapes import cut
 from sanum.synthesis.tissues import TISSUES
-
-Box = tuple[slice, slice, slice]
 
 FORMS: tuple[tuple[str, float], ...] = (
     ("rough", 0.35),
@@ -93,10 +92,10 @@ def _shapes(
     if form == "plaques":
         return _plaques(voxels, memberships, brain, draws)
     weight = memberships[TISSUES.index("cortex")] if form == "cortical" else brain
-    centre = _place(weight * brain, draws)
+    centre = place(weight * brain, draws)
     radius = (3.0 * voxels / (4.0 * math.pi)) ** (1 / 3)
-    box = _box(centre, 2.6 * radius + 3.0, brain.shape)
-    offset = _offsets(box, centre, brain.device)
+    box = box_around(centre, 2.6 * radius + 3.0, brain.shape)
+    offset = offsets(box, centre, brain.device)
     level = _LEVELS[form](offset, radius, centre, memberships[:, *box], brain, draws)
     return [_cut(level, voxels, box, brain, draws)]
 
@@ -106,8 +105,8 @@ def _rough(
 ) -> Tensor:
     """A stretched ball with an irregular border."""
     del centre, tissue, brain
-    rough = _roughness(offset, draws, coarsest=2, finest=6)
-    return _stretched(offset, 2.5, draws) + draws.number(0.1, 0.6) * radius * rough
+    rough = roughness(offset, draws, coarsest=2, finest=6)
+    return stretched(offset, 2.5, draws) + draws.number(0.1, 0.6) * radius * rough
 
 
 def _infiltrating(
@@ -115,11 +114,11 @@ def _infiltrating(
 ) -> Tensor:
     """A ragged region that prefers white matter and spares fluid."""
     del centre, brain
-    ragged = _roughness(offset, draws, coarsest=3, finest=7)
+    ragged = roughness(offset, draws, coarsest=3, finest=7)
     fluid = tissue[0] + tissue[1]
     grey = tissue[TISSUES.index("cortex")] + tissue[TISSUES.index("deep-grey")]
     pull = radius * (draws.number(0.5, 1.5) * fluid + draws.number(0.0, 0.8) * grey)
-    return _stretched(offset, 2.2, draws) + draws.number(0.3, 0.9) * radius * ragged + pull
+    return stretched(offset, 2.2, draws) + draws.number(0.3, 0.9) * radius * ragged + pull
 
 
 def _territory(
@@ -138,7 +137,7 @@ def _territory(
     sector = torch.atan2(across, along) * out.clamp_min(5.0)
     reach = float((centre - middle).norm())
     inner = 1.5 * (draws.number(0.1, 0.8) * reach - out) + radius
-    rough = _roughness(offset, draws, coarsest=2, finest=5)
+    rough = roughness(offset, draws, coarsest=2, finest=5)
     return torch.maximum(sector, inner) + draws.number(0.15, 0.5) * radius * rough
 
 
@@ -147,10 +146,10 @@ def _cortical(
 ) -> Tensor:
     """A stretch of cortex and what lies right below it."""
     del centre, brain
-    rough = _roughness(offset, draws, coarsest=3, finest=6)
+    rough = roughness(offset, draws, coarsest=3, finest=6)
     away = 1.0 - tissue[TISSUES.index("cortex")]
     return (
-        0.6 * _stretched(offset, 2.0, draws)
+        0.6 * stretched(offset, 2.0, draws)
         + radius * draws.number(0.5, 1.5) * away
         + draws.number(0.1, 0.5) * radius * rough
     )
@@ -168,13 +167,13 @@ def _plaques(
     found = []
     for _ in range(draws.integer(1, 6)):
         around = draws.number() < 0.5 and float(near.sum()) > 1.0
-        centre = _place(near if around else white + 0.05 * brain, draws)
+        centre = place(near if around else white + 0.05 * brain, draws)
         size = min(max(voxels / 12.0, 10.0), 200.0) * float(draws.log_uniform(0.5, 2.0, 1))
         radius = (3.0 * size / (4.0 * math.pi)) ** (1 / 3)
-        box = _box(centre, 2.4 * radius + 3.0, brain.shape)
-        offset = _offsets(box, centre, brain.device)
-        rough = _roughness(offset, draws, coarsest=2, finest=3)
-        level = _stretched(offset, 2.2, draws) + draws.number(0.0, 0.3) * radius * rough
+        box = box_around(centre, 2.4 * radius + 3.0, brain.shape)
+        offset = offsets(box, centre, brain.device)
+        rough = roughness(offset, draws, coarsest=2, finest=3)
+        level = stretched(offset, 2.2, draws) + draws.number(0.0, 0.3) * radius * rough
         found.append(_cut(level, size, box, brain, draws))
     return found
 
@@ -202,7 +201,7 @@ def _painted(
     opacity = 0.25 + 0.75 * severity
     fluid = memberships[0, *box] + memberships[1, *box]
     spared = 1.0 - fluid.clamp(0.0, 1.0) * float(draws.number() < 0.75)
-    texture = _roughness(healthy[None], draws, coarsest=3, finest=12)
+    texture = roughness(healthy[None], draws, coarsest=3, finest=12)
     if substance == "shift":
         return healthy + change * soft * spared * (1.0 + draws.number(0.0, 0.5) * texture)
     if substance == "oedema":
@@ -231,36 +230,3 @@ def _donor(image: Tensor, box: Box, draws: Draws) -> Tensor:
         slice(start, start + part.stop - part.start) for start, part in zip(starts, box, strict=True)
     )
     return source[there]
-
-
-def _roughness(like: Tensor, draws: Draws, *, coarsest: int, finest: int) -> Tensor:
-    i, j, k = like.shape[1:]
-    return smooth_field(1, (i, j, k), draws.integer(coarsest, finest), draws, octaves=2)[0, 0]
-
-
-def _stretched(offset: Tensor, most: float, draws: Draws) -> Tensor:
-    frame = torch.linalg.qr(draws.normal(3, 3)).Q / draws.log_uniform(most**-0.5, most**0.5, 3, 1)
-    return torch.einsum("de,eijk->dijk", frame, offset).square().sum(0).sqrt()
-
-
-def _place(weight: Tensor, draws: Draws) -> Tensor:
-    """(3,) a voxel drawn in proportion to `weight` (I, J, K), of every third along each axis."""
-    low = weight[1::3, 1::3, 1::3]
-    flat = int(draws.choose(low.flatten() + 1e-9, 1))
-    index = torch.stack(torch.unravel_index(torch.tensor(flat), low.shape))
-    return 3.0 * index + 1.0 + draws.uniform(-1.5, 1.5, 3)
-
-
-def _box(centre: Tensor, reach: float, shape: torch.Size) -> Box:
-    """The part of the volume within `reach` voxels of a place along each axis; at least 4 voxels a side."""
-    i, j, k = (
-        slice(int(min(max(middle - reach, 0), side - 4)), int(max(min(middle + reach + 1, side), 4)))
-        for middle, side in zip(centre.tolist(), shape, strict=True)
-    )
-    return i, j, k
-
-
-def _offsets(box: Box, centre: Tensor, device: torch.device) -> Tensor:
-    """(3, I, J, K) position of each voxel of the box relative to `centre`."""
-    axes = [torch.arange(part.start, part.stop, dtype=torch.float32, device=device) for part in box]
-    return torch.stack(torch.meshgrid(*axes, indexing="ij")) - centre[:, None, None, None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -9,11 +10,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from sanum.core.config import formerly
+from sanum.core.config import formerly, later
 from sanum.synthesis.contrasts import FREE, SEQUENCES, bright_share, rendered, tissue_levels
 from sanum.synthesis.draws import Draws
 from sanum.synthesis.fields import Size, box_maximum, box_mean, smooth_field
 from sanum.synthesis.local_lesions import Lesions, plant_lesions
+from sanum.synthesis.named_lesions import plant_named_lesions
 from sanum.synthesis.tissues import BRAIN_TISSUES, TISSUES
 
 UNTOLD = "untold"
@@ -83,11 +85,19 @@ class Mix:
 
 @dataclass(frozen=True)
 class Plan:
-    """All that made volumes are made by."""
+    """All that made volumes are made by.
+
+    Attributes:
+        lesions: what they are planted with.
+        augmentation: how heads and scanners differ.
+        mix: which contrasts.
+        named: share of the volumes whose lesions are those of `sanum.synthesis.named_lesions`.
+    """
 
     lesions: Lesions = field(default_factory=Lesions)
     augmentation: VolumeAugmentation = formerly("scanning", factory=VolumeAugmentation)
     mix: Mix = field(default_factory=Mix)
+    named: float = later(0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,9 +119,19 @@ class MadeVolume:
     sequence: str
 
 
+Plant = Callable[[Tensor, Tensor, Tensor, str, Draws], tuple[Tensor, Tensor]]
+"""Plants lesions, given an image, memberships, brain, contrast and randomness: the image with them, and their mask."""
+
+
 @torch.no_grad()
 def make_volumes(
-    plan: Plan, head: Tensor, brain: Tensor, lesions: Lesions, count: int, draws: Draws
+    plan: Plan,
+    head: Tensor,
+    brain: Tensor,
+    lesions: Lesions,
+    count: int,
+    draws: Draws,
+    plant: Plant | None = None,
 ) -> list[MadeVolume]:
     """Several volumes of one head in one pose, each in a contrast and with lesions of its own.
 
@@ -122,20 +142,35 @@ def make_volumes(
         lesions: as in `plan`, or easier ones at first.
         count: how many.
         draws: source of randomness.
+        plant: in place of `lesions` and what the plan says of them.
     """
+    plant = plant or _planter(plan, lesions)
     scan, tissues, brain = posed(head, brain, plan.augmentation, draws)
     scan, tissues = aged(scan, tissues, brain, plan.augmentation, draws)
-    return [_made(scan, tissues, brain, plan, lesions, draws) for _ in range(count)]
+    return [_made(scan, tissues, brain, plan, plant, draws) for _ in range(count)]
+
+
+def _planter(plan: Plan, lesions: Lesions) -> Plant:
+    """Lesions of the plan: those that have a name in its share of the volumes, else any form of any substance."""
+
+    def plant(
+        image: Tensor, tissues: Tensor, brain: Tensor, contrast: str, draws: Draws
+    ) -> tuple[Tensor, Tensor]:
+        if plan.named > 0.0 and draws.happens(plan.named):
+            return plant_named_lesions(image, tissues, brain, lesions, contrast, draws)
+        return plant_lesions(image, tissues, brain, lesions, bright_share(contrast), draws)
+
+    return plant
 
 
 def _made(
-    scan: Tensor | None, tissues: Tensor, brain: Tensor, plan: Plan, lesions: Lesions, draws: Draws
+    scan: Tensor | None, tissues: Tensor, brain: Tensor, plan: Plan, plant: Plant, draws: Draws
 ) -> MadeVolume:
     contrast, image = _contrast(scan, tissues, plan, draws)
     image = _capped(image, tissues, contrast, plan.augmentation, draws)
     shown = _masked(brain, plan.augmentation, draws)
     inside = ((brain * shown) > 0.5).float()
-    ill, lesion = plant_lesions(image, tissues, inside, lesions, bright_share(contrast), draws)
+    ill, lesion = plant(image, tissues, inside, contrast, draws)
     seen, healthy = _scanned(torch.stack([ill, image])[:, None], shown, plan.augmentation, draws)
     told = contrast != FREE and draws.happens(plan.mix.told)
     return MadeVolume(seen, lesion, healthy, shown, contrast if told else UNTOLD)
