@@ -43,7 +43,7 @@ SEVERITY_OF_NAMED = 0.8
 
 
 def main(path: str, heads: str, head: str) -> None:
-    """Write synthesis-lesions.png, synthesis-artefacts.png, synthesis-contrasts.png, synthesis-named.png and synthesis-ct.png."""
+    """Write the five pictures whose names begin with synthesis- and that hold no whole head."""
     case = prepare({"T1w": read_scan(Path(path), "T1w")}, Template(), case="gallery", subject="gallery")
     rows = [
         _lesion_row(case, kind.name, f"{kind.name} ({kind.purpose})", seed) for seed, kind in enumerate(KINDS)
