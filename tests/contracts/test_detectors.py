@@ -102,7 +102,7 @@ PEAK = Path("/proc/self/clear_refs")
 
 MOST_MB = 200
 
-FROM_HEADS = ("multi-contrast", "head-ct")
+FROM_HEADS = ("multi-contrast", "head-ct", "pair-experts")
 """Detectors that learn from heads, not from scans: their contract stands in tests of their own."""
 
 NAMES = [entry.name for entry in DETECTORS if entry.name not in FROM_HEADS]

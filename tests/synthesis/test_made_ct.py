@@ -8,6 +8,7 @@ from sanum.synthesis.ct_scanner import CtScans, ct_view, hounsfield_of
 from sanum.synthesis.dense_places import DENSE, dense_places
 from sanum.synthesis.draws import Draws
 from sanum.synthesis.fields import box_mean
+from sanum.synthesis.infarcts import plant_infarcts
 from sanum.synthesis.local_lesions import Lesions
 from sanum.synthesis.made_ct import CtPlan, make_ct_volumes
 from sanum.synthesis.made_volumes import VolumeAugmentation
@@ -114,3 +115,28 @@ def test_dense_places_are_those_of_the_template():
     deep = box_mean(brain, 7) > 0.99
     assert float(places["sinuses"].sum()) > 0
     assert not (places["sinuses"] * deep).any(), "along the skull only"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_infarcts_darken_tissue_by_few_units_and_spare_fluid(seed):
+    voxels, brain = head()
+    tissues = voxels[1:]
+    fluid = tissues[0] + tissues[1] > 0.99
+    image = 0.45 * brain
+    ill, where = plant_infarcts(image, tissues, brain, Lesions(smallest=400, largest=500), Draws(seed))
+    assert where.any()
+    assert not (where * (1 - brain)).any()
+    assert torch.equal(ill[fluid], image[fluid])
+    fall = 80.0 * (image - ill)[where > 0]
+    assert float(fall.min()) > -0.1
+    assert 2.0 < float(fall.mean()) < 35.0
+
+
+def test_infarcts_are_planted_where_the_plan_has_them():
+    plan = CtPlan(Lesions(healthy=0.0, smallest=400), blood=0.0, infarcts=1.0, augmentation=STILL, scans=CLEAN)
+    darker = 0
+    for seed in range(8):
+        (volume,) = made(plan, seed)
+        inside = volume.lesion > 0
+        darker += int((volume.healthy - volume.image)[inside].mean() > 0)
+    assert darker >= 6

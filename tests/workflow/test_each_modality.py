@@ -3,13 +3,20 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sanum.cohort.table import Row
 from sanum.core.errors import ScanError
+from sanum.core.grid import Grid
+from sanum.core.records import Scan, Source
 from sanum.workflow import each_modality
-from sanum.workflow.each_modality import fuse, modalities_at_hand
+from sanum.workflow import one_head as one_head_room
+from sanum.workflow.each_modality import asked_for_one_head, fuse, modalities_at_hand
+from sanum.workflow.one_head import OneHead
 from tests.detections import abnormal
+
+SOURCE = Source("a.nii.gz", "0" * 64)
 
 
 def one(p, status=None, score=2.0, reason=""):
@@ -69,6 +76,51 @@ def test_where_all_are_refused_the_case_is_refused_with_every_reason():
     found = fuse({name: one(0.5, status="refused", reason=f"bad {name}") for name in ("T1w", "T2w")}, 0.05)
     assert found.status == "refused"
     assert found.reason == "T1w: bad T1w; T2w: bad T2w"
+
+
+def asked(worst):
+    return OneHead("T1w", {"unexplained": 0.1, "mirrored": worst, "displaced": 0.3})
+
+
+def test_scans_that_are_not_of_one_head_make_a_case_abnormal_whatever_they_show():
+    found = fuse({"CT": one(0.6), "T1w": one(0.7)}, 0.05, [asked(4.0)])
+    assert found.status == "abnormal"
+    assert found.p_value == pytest.approx(3e-4)
+    assert "do not seem to be of one head" in found.warnings[0]
+    assert not found.rate_guaranteed
+
+
+def test_scans_of_one_head_change_nothing_but_say_so():
+    pair = {"CT": one(0.6), "T1w": one(0.02)}
+    found, alone = fuse(pair, 0.05, [asked(1.0)]), fuse(pair, 0.05)
+    assert (found.status, found.p_value, found.rate_guaranteed) == (alone.status, alone.p_value, True)
+    assert any("seem to be of one head" in text for text in found.warnings)
+
+
+def test_only_judged_volumes_beside_ct_are_asked(monkeypatch):
+    scan = replace(
+        one(0.5), scan=Scan(np.zeros((2, 2, 2), np.float32), Grid((2, 2, 2), np.eye(4)), "CT", SOURCE)
+    )
+    monkeypatch.setattr(one_head_room, "one_head", lambda ct, mri: OneHead(mri.modality, {"mirrored": 0.1}))
+    assert asked_for_one_head({"T1w": scan, "FLAIR": scan}) == ((), ())
+    assert asked_for_one_head({"CT": scan, "T1w": replace(scan, status="refused")}) == ((), ())
+    heads, unasked = asked_for_one_head({"CT": scan, "T1w": scan, "FLAIR": scan})
+    assert [head.sequence for head in heads] == ["T1w", "FLAIR"]
+    assert unasked == ()
+
+
+def test_where_it_can_not_be_asked_the_reason_is_told(monkeypatch):
+    def refused(*_):
+        raise ScanError("no outline of a head found")
+
+    scan = replace(
+        one(0.5), scan=Scan(np.zeros((2, 2, 2), np.float32), Grid((2, 2, 2), np.eye(4)), "CT", SOURCE)
+    )
+    monkeypatch.setattr(one_head_room, "one_head", refused)
+    assert asked_for_one_head({"CT": scan, "T1w": scan}) == (
+        (),
+        ("Whether CT and T1w are of one head could not be told: no outline of a head found",),
+    )
 
 
 STUDY = Row("case", "case", scans=dict.fromkeys(("T1w", "T2w", "FLAIR"), Path("study.zip")))

@@ -116,6 +116,15 @@ DETECTORS = (
         memory="a small network",
         needs="tissue memberships of healthy heads, see `sanum tissues`",
     ),
+    Entry(
+        "pair-experts",
+        "sanum.detectors.pair_experts",
+        "PairExperts",
+        "CT and MRI of one head, each judged by the detector that knows it best, and whether they are of one head",
+        cost="nothing: its members are trained before",
+        memory="its members",
+        needs="a model for CT and one for MRI, such as those that come with sanum",
+    ),
     _entry(
         "padim",
         "Padim",

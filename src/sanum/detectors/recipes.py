@@ -204,6 +204,7 @@ RECIPES: Mapping[str, Recipe] = {
     "pair-classic-stacked": CLASSIC_PAIR_STACKED,
     "cross-modal": CROSS_MODAL,
     "pair-fit": Recipe("pair-fit", summary=Summary("top", 0.002)),
+    "pair-experts": Recipe("pair-experts", summary=Summary("top", 0.002)),
 }
 """By name; each detector's own name is a recipe too, with its defaults where nothing else stands here."""
 

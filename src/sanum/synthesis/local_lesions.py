@@ -79,16 +79,25 @@ def plant_lesions(
         voxels = float(draws.log_uniform(lesions.smallest, lesions.largest, 1))
         severity = lesions.mildest + (1.0 - lesions.mildest) * draws.number()
         sign = 1.0 if draws.number() < bright else -1.0
-        for box, soft, mask in _shapes(form, voxels, memberships, brain, draws):
+        for box, soft, mask in local_shapes(form, voxels, memberships, brain, draws):
             painted = _painted(draws.pick(SUBSTANCES), image, box, soft, sign, severity, memberships, draws)
             image[box] = painted.clamp(0.0, 1.25)
             marked[box] = torch.maximum(marked[box], mask)
     return image, marked
 
 
-def _shapes(
+def local_shapes(
     form: str, voxels: float, memberships: Tensor, brain: Tensor, draws: Draws
 ) -> list[tuple[Box, Tensor, Tensor]]:
+    """Where one lesion lies: for each of its parts a box, the soft membership within, and the mask in {0, 1}.
+
+    Args:
+        form: one of `FORMS`.
+        voxels: its size.
+        memberships: (T, I, J, K).
+        brain: (I, J, K) in {0, 1}.
+        draws: source of randomness.
+    """
     if form == "plaques":
         return _plaques(voxels, memberships, brain, draws)
     weight = memberships[TISSUES.index("cortex")] if form == "cortical" else brain

@@ -13,11 +13,13 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from sanum.core.config import later
 from sanum.synthesis.blood import plant_blood
 from sanum.synthesis.ct_scanner import CtScans, ct_view, scanned
 from sanum.synthesis.dense_places import DENSE, dense_places
 from sanum.synthesis.draws import Draws
 from sanum.synthesis.fields import Size, box_mean, smooth_field
+from sanum.synthesis.infarcts import plant_infarcts
 from sanum.synthesis.local_lesions import Lesions, plant_lesions
 from sanum.synthesis.made_volumes import MadeVolume, VolumeAugmentation, aged, posed
 from sanum.synthesis.tissues import BRAIN_TISSUES, TISSUES
@@ -55,12 +57,14 @@ class CtPlan:
     Attributes:
         lesions: those that MRI is taught with, too.
         blood: share of the ill volumes with blood on the brain, in its furrows or ventricles.
+        infarcts: share of them with infarcts.
         augmentation: how heads differ; of the scanner only what bends no levels is used.
         scans: how CT scanners differ.
     """
 
     lesions: Lesions = field(default_factory=lambda: Lesions(mildest=0.0))
     blood: float = 0.5
+    infarcts: float = later(0.0)
     augmentation: VolumeAugmentation = field(default_factory=VolumeAugmentation)
     scans: CtScans = field(default_factory=CtScans)
 
@@ -95,10 +99,12 @@ def _made(
     image = _hounsfield(tissues, dense, inside, draws) / UNIT_HU
     ill, lesion = image, torch.zeros_like(inside)
     if not draws.happens(lesions.healthy):
-        bled = draws.happens(plan.blood)
-        if bled:
+        chosen = draws.number()
+        if chosen < plan.blood:
             ill, lesion = plant_blood(image, tissues, inside, lesions, draws)
-        if not bled or draws.happens(0.4):
+        elif chosen < plan.blood + plan.infarcts:
+            ill, lesion = plant_infarcts(image, tissues, inside, lesions, draws)
+        if chosen >= plan.blood + plan.infarcts or draws.happens(0.4):
             ill, other = plant_lesions(ill, tissues, inside, lesions, BRIGHT, draws)
             lesion = torch.maximum(lesion, other)
     both = UNIT_HU * torch.stack([ill, image])[:, None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from sanum.calibration.judge import finding_level_alpha
 from sanum.cohort.table import Row
@@ -13,6 +14,9 @@ from sanum.core.records import Finding, Scan
 from sanum.formats import inspect_scan
 from sanum.model import Model
 from sanum.workflow.detection import CaseDetection
+
+if TYPE_CHECKING:
+    from sanum.workflow.one_head import OneHead
 
 DetectOne = Callable[[Model, Row], CaseDetection]
 Refuse = Callable[[Model, Row, Scan | None, str, float], CaseDetection]
@@ -47,7 +51,9 @@ def detect_each(model: Model, row: Row, detect_one: DetectOne, refused: Refuse) 
         return refused(model, row, None, reason, started)
     if len(found) == 1:
         return next(iter(found.values()))
-    return fuse(found, finding_level_alpha(model.calibrated().rule))
+    heads, unasked = asked_for_one_head(found)
+    fused = fuse(found, finding_level_alpha(model.calibrated().rule), heads)
+    return replace(fused, warnings=(*fused.warnings, *unasked))
 
 
 def modalities_at_hand(row: Row, wanted: Sequence[str]) -> tuple[str, ...]:
@@ -69,15 +75,44 @@ def modalities_at_hand(row: Row, wanted: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in named if name in shown) or named[:1]
 
 
-def fuse(by_modality: Mapping[str, CaseDetection], level: float) -> CaseDetection:
+def asked_for_one_head(
+    by_modality: Mapping[str, CaseDetection],
+) -> tuple[tuple[OneHead, ...], tuple[str, ...]]:
+    """Whether CT and each judged sequence beside it show one head, and why that could not be asked."""
+    scans = {
+        name: one.scan
+        for name, one in by_modality.items()
+        if one.status != "refused" and one.scan is not None and not one.is_image
+    }
+    ct = scans.pop("CT", None)
+    if ct is None or not scans:
+        return (), ()
+    from sanum.workflow.one_head import one_head
+
+    heads, unasked = [], []
+    for name, scan in scans.items():
+        try:
+            found = one_head(ct, replace(scan, modality=name))
+        except ScanError as error:
+            unasked.append(f"Whether CT and {name} are of one head could not be told: {error}")
+        else:
+            heads += [] if found is None else [found]
+    return tuple(heads), tuple(unasked)
+
+
+def fuse(
+    by_modality: Mapping[str, CaseDetection], level: float, heads: Sequence[OneHead] = ()
+) -> CaseDetection:
     """The detection of the modality with the most evidence, decided over all of them.
 
     The case's p-value is the least one times the number of modalities that could be judged (Bonferroni), so that its
-    false-alarm rate is at most the level whatever the modalities share.
+    false-alarm rate is at most the level whatever the modalities share. Scans that do not seem to be of one head make
+    it abnormal whatever they show, at a level of their own that adds a thousandth a pair.
 
     Args:
         by_modality: the detection of each modality by itself, one or more.
         level: at or below which a p-value is abnormal.
+        heads: whether CT and what stands beside it show one head.
     """
     judged = {name: one for name, one in by_modality.items() if one.status != "refused"}
     if not judged:
@@ -94,13 +129,15 @@ def fuse(by_modality: Mapping[str, CaseDetection], level: float) -> CaseDetectio
         f", the modality with the most evidence of {count}; p is its own times {count}" if count > 1 else ""
     )
     decided = f"Judged by {leading}{rest}."
+    doubted = [one for one in heads if one.doubted]
+    told = [one.sentence() for one in heads if not one.doubted]
     return replace(
         best,
-        status="abnormal" if p <= level + 1e-12 else "normal",
-        p_value=p,
+        status="abnormal" if doubted or p <= level + 1e-12 else "normal",
+        p_value=min([p, *(one.p_value for one in doubted)]),
         findings=tuple(_of_several(one, leading, count, level) for one in best.findings),
-        warnings=(decided, *others, *dict.fromkeys(warned)),
-        rate_guaranteed=all(one.rate_guaranteed for one in judged.values()),
+        warnings=(*(one.sentence() for one in doubted), decided, *others, *told, *dict.fromkeys(warned)),
+        rate_guaranteed=not doubted and all(one.rate_guaranteed for one in judged.values()),
     )
 
 
