@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
+from sanum.cohort.table import Row
 from sanum.core.grid import Grid
 from sanum.core.shipped import shipped_models
 from sanum.core.units import Volume
@@ -21,9 +22,8 @@ from tests.phantoms import ellipsoid
 RADII_MM = (24.0, 26.0, 24.0)
 """63 ml: nobody would miss it."""
 
-OF_VOLUMES = {
-    name: path for name, path in shipped_models().items() if name not in ("sanum-flair-slices", "sanum-ct")
-}
+NOT_OF_MRI_VOLUMES = ("sanum-flair-slices", "sanum-ct", "sanum-pair")
+OF_VOLUMES = {name: path for name, path in shipped_models().items() if name not in NOT_OF_MRI_VOLUMES}
 EACH_MODEL = pytest.mark.parametrize("path", OF_VOLUMES.values(), ids=OF_VOLUMES)
 
 LEVELS = {"FLAIR": (0.05, 0.6, 0.5), "T2w": (1.0, 0.55, 0.4), "PDw": (0.7, 0.7, 0.55)}
@@ -125,6 +125,21 @@ def test_a_head_on_ct_without_a_bleed_has_no_finding_where_the_bleed_would_be(tm
     write_volume(tmp_path / "scan_CT.nii.gz", voxels, icbm152().grid)
     found = detect(model, file_row(tmp_path / "scan_CT.nii.gz", model.takes))
     assert not any(lesion[one.peak_voxel] for one in found.findings)
+
+
+def test_a_bleed_that_only_ct_shows_makes_a_pair_abnormal(tmp_path: Path) -> None:
+    """The T1w is the template's, extracted, so that it is not asked whether the two are of one head."""
+    template, (voxels, lesion) = icbm152(), a_ct(bleed=True)
+    write_volume(tmp_path / "scan_CT.nii.gz", voxels, template.grid)
+    write_volume(tmp_path / "scan_T1w.nii.gz", 1000.0 * template.t1 * template.brain, template.grid)
+    model = load(shipped_models()["sanum-pair"])
+    scans = {name: tmp_path / f"scan_{name}.nii.gz" for name in ("CT", "T1w")}
+    found = detect(model, Row("pair", "pair", scans=scans))
+    assert_found(found, lesion)
+    assert found.modality == "CT"
+    assert "Judged by CT, the modality with the most evidence of 2" in found.warnings[0]
+    assert any(text.startswith("T1w by itself: normal") for text in found.warnings)
+    assert not found.rate_guaranteed
 
 
 @pytest.mark.real

@@ -30,7 +30,7 @@ SCORE_TOLERANCE = 1e-4
 LEAST_SLICE = 16
 """A slice of fewer voxels within the mask has no score of its own."""
 
-DETECTORS = ("cae", "restore", "multi-contrast", "head-ct")
+DETECTORS = ("cae", "restore", "multi-contrast", "head-ct", "pair-experts")
 """Detectors all of whose scoring goes through networks that are exported."""
 
 STATE = "sanum_state_sha256"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,9 +62,9 @@ def exported_beside(model: Path) -> Path:
 
 def made_cases(model: Model) -> list[Prepared]:
     """What a model's scores are compared on: noise with waves in it, as the model takes cases."""
-    channels = model.preparation.channels
-    wanted = [(name,) for name in channels] if model.takes_each else [channels]
-    return [_made_case(model.preparation, names) for names in wanted]
+    whole = model.preparation
+    taken = [replace(whole, modalities=(name,)) for name in whole.modalities] if model.takes_each else [whole]
+    return [_made_case(whole, preparation.channels) for preparation in taken]
 
 
 def _made_case(preparation: Preparation, channels: tuple[str, ...]) -> Prepared:
