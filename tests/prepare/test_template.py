@@ -136,6 +136,33 @@ def test_what_is_no_brain_is_refused(monkeypatch):
         prepare({"T1w": dataclasses.replace(scan, voxels=box)}, COARSE, as_called=True, **WHO)
 
 
+def lying(start_degrees, dice, metric):
+    return align.Alignment(np.eye(4), metric, dice, 1.0, start_degrees)
+
+
+@pytest.mark.parametrize(
+    ("tried", "taken"),
+    [
+        ([lying(0.0, 0.87, 0.5), lying(180.0, 0.86, 0.3)], True),
+        ([lying(0.0, 0.87, 0.5), lying(180.0, 0.86, 0.6)], False),
+        ([lying(0.0, 0.84, 0.5), lying(180.0, 0.80, 0.3)], False),
+    ],
+    ids=["upright fits best", "turned fits better", "too little overlap"],
+)
+def test_the_room_within_a_skull_may_overlap_less_where_no_turned_start_fits_better(
+    monkeypatch, tried, taken
+):
+    """Upside down it would overlap by .88 and look plausible, but turned back it fits better."""
+    found = iter(tried)
+    monkeypatch.setattr(align, "_starts", lambda *_: tried)
+    monkeypatch.setattr(align, "_register", lambda *_: next(found))
+    if taken:
+        assert align.align(None, None, align.MIN_DICE_ROOM) is tried[0]
+    else:
+        with pytest.raises(PreparationError, match=r"needed overlap 0\.85 or more"):
+            align.align(None, None, align.MIN_DICE_ROOM)
+
+
 def test_the_wrong_contrast_is_refused_as_t1w_and_taken_as_flair():
     other = subject_scan("FLAIR")
     with pytest.raises(PreparationError, match=r"posed.nii.gz: .*looks like (T2w|FLAIR)"):

@@ -133,7 +133,9 @@ def test_infarcts_darken_tissue_by_few_units_and_spare_fluid(seed):
 
 
 def test_infarcts_are_planted_where_the_plan_has_them():
-    plan = CtPlan(Lesions(healthy=0.0, smallest=400), blood=0.0, infarcts=1.0, augmentation=STILL, scans=CLEAN)
+    plan = CtPlan(
+        Lesions(healthy=0.0, smallest=400), blood=0.0, infarcts=1.0, augmentation=STILL, scans=CLEAN
+    )
     darker = 0
     for seed in range(8):
         (volume,) = made(plan, seed)

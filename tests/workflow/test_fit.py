@@ -5,13 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from sanum.cohort.table import read_cohort
 from sanum.core.errors import CalibrationError, CohortError, ConfigError
 from sanum.core.records import Rule
+from sanum.formats import write_volume
 from sanum.model import load, save
 from sanum.prepare.presets import Slices
 from sanum.prepare.store import Store
 from sanum.workflow.fit import calibrate, fit, fit_and_calibrate, recalibrate
 from sanum.workflow.prepare import prepare_cohort
+from tests.cohorts import GRID
+from tests.phantoms import brain_voxels
 
 
 @pytest.fixture
@@ -96,3 +100,21 @@ def test_saving_over_a_model_is_all_or_nothing(model_path, tmp_path, monkeypatch
         save(load(model_path), out)
     assert out.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["m.safetensors"]
+
+
+def test_ct_of_several_windows_calibrates_a_model_that_judges_each_modality(tmp_path):
+    """A single channel of CT was looked for, which no store of windows has."""
+    lines = ["case\tsubject\tCT\tlabel\tsplit\tas_called"]
+    for number, split in enumerate(["train"] * 2 + ["calibration"] * 3):
+        voxels, _ = brain_voxels(GRID, seed=number)
+        hu = np.where(voxels > 0, 40.0 * voxels / voxels.max(), -1000.0)
+        write_volume(tmp_path / f"c{number}_CT.nii.gz", hu.astype(np.float32), GRID)
+        lines.append(f"c{number}\ts{number}\tc{number}_CT.nii.gz\thealthy\t{split}\tyes")
+    (tmp_path / "cohort.tsv").write_text("\n".join(lines) + "\n")
+    prepare_cohort(read_cohort(tmp_path / "cohort.tsv"), tmp_path / "p", Slices(("CT",)), workers=1)
+    store = Store.open(tmp_path / "p")
+    save(fit(store, "intensity"), tmp_path / "ct.safetensors")
+    member = str(tmp_path / "ct.safetensors")
+    model = calibrate(fit(store, "pair-experts", {"members": [member]}), store)
+    assert model.takes_each
+    assert len(model.calibrated("CT").scores) == 3

@@ -51,7 +51,8 @@ def _aligned(first: Scan, region: Mask, log: StepLog) -> Affine:
     fixed = align.Brain(template.t1 * template.brain, template.brain, template.grid)
     with about(first):
         voxels = scaling.scale(voxels, scaling.landmarks(voxels, mask, Modality().percentiles)) * mask
-        found = align.align(align.Brain(voxels, mask, grid), fixed)
+        least = align.MIN_DICE_ROOM if first.modality == "CT" else align.MIN_DICE
+        found = align.align(align.Brain(voxels, mask, grid), fixed, least)
     log(
         "align",
         mutual_information=round(found.metric, 4),

@@ -294,7 +294,7 @@ def calibrate(
     others: Sequence[str] = ()
     if model.takes_each:
         (only,) = store.preparation.modalities
-        by_modality, calibration = {**model.single_calibrations, only: over(only)}, None
+        by_modality, calibration = {**model.single_calibrations, only: over("")}, None
         others = model.facts.get("calibration_sources", ())
     else:
         single = model.detector.modalities if model.detector.incomplete == "alone" else ()

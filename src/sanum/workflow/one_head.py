@@ -85,15 +85,15 @@ def one_head(ct: Scan, mri: Scan) -> OneHead | None:
     Raises:
         ScanError: the two can't be laid on each other, or show no outline of a head.
     """
-    if mri.modality not in healthy_answers() or find_extracted(mri) is not None:
+    sequence = mri.modality
+    if sequence not in healthy_answers() or sequence is None or find_extracted(mri) is not None:
         return None
-    answers = belonging_of(ct, mri)
-    tables = healthy_answers()[mri.modality]
+    answers, tables = belonging_of(ct, mri), healthy_answers()[sequence]
     found = {
         name: float(surprise(np.array(answer), slice_table(own)))
         for name, answer, own in zip(QUESTIONS, answers, tables.T, strict=True)
     }
-    return OneHead(mri.modality, found)
+    return OneHead(sequence, found)
 
 
 def belonging_of(ct: Scan, mri: Scan) -> NDArray[np.float64]:
