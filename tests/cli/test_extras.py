@@ -12,7 +12,13 @@ import pytest
 from sanum.cli.extras import EXTRAS, missing_extra
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = {"PIL": "pillow", "dask_jobqueue": "dask-jobqueue", "sklearn": "scikit-learn", "yaml": "pyyaml"}
+PACKAGES = {
+    "PIL": "pillow",
+    "cc3d": "connected-components-3d",
+    "dask_jobqueue": "dask-jobqueue",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+}
 """Names of distributions that differ from what is imported."""
 COME_ALONG = {
     "dask": "distributed",
