@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from sanum.cohort.splits import SHARES
+
+if TYPE_CHECKING:
+    from sanum.cohort.table import Cohort
 
 BY_MASK = "mask"
 
@@ -43,6 +46,10 @@ def run(
         float, typer.Option(help="Share of healthy subjects held out to calibrate.")
     ] = SHARES["calibration"],
     seed: Annotated[int, typer.Option(help="Seed of the split by subject.")] = 0,
+    pair_model: Annotated[
+        Optional[Path],
+        typer.Option(help="Model of pairs, such as recipe pair-fit: which rows are not one head."),
+    ] = None,
 ) -> None:
     """Write a cohort table (one row a case) from a BIDS data set or a plain folder, split by subject.
 
@@ -68,13 +75,7 @@ def run(
         from sanum.workflow.label import label_by_mask
 
         found = label_by_mask(found)
-    pairing = None
-    if len(found.modalities) > 1:
-        from sanum.workflow.pairing import check_pairing, separated
-
-        pairing = check_pairing(found)
-        if pairing is not None and not pairing.really:
-            found = separated(found)
+    found, said = _pairs_checked(found, pair_model)
     shares = {"train": train, "calibration": calibration, "test": 1.0 - train - calibration}
     divided = split_by_subject(found, shares, seed=seed)
     write_cohort(divided, out)
@@ -84,7 +85,7 @@ def run(
         f"modalities {', '.join(divided.modalities)}; "
         + ", ".join(f"{counts[split]} {split}" for split in ("train", "calibration", "test"))
     )
-    for note in (*divided.notes, *(() if pairing is None else (pairing.sentence(),))):
+    for note in (*divided.notes, *said):
         print(f"note: {note}")
     if label == "unknown":
         print(
@@ -94,3 +95,23 @@ def run(
     if by_mask:
         marked = sum(row.label == "lesion" for row in divided)
         print(f"by their masks {marked} cases have a lesion; healthy means only that nothing is marked there")
+
+
+def _pairs_checked(found: Cohort, pair_model: Path | None) -> tuple[Cohort, list[str]]:
+    """The table, each file a case of its own where the rows are no pairs; and what was found, for a person."""
+    said, really = [], True
+    if pair_model is not None:
+        from sanum.cli.terminal import progress
+        from sanum.workflow.pair_doubts import ask
+
+        with progress("comparing pairs", len(found)) as advance:
+            found, asked = ask(found, pair_model, advance)
+        said, really = [asked.sentence()], asked.really
+    if len(found.modalities) > 1:
+        from sanum.workflow.pairing import check_pairing, separated
+
+        pairing = check_pairing(found)
+        if pairing is not None:
+            said, really = [pairing.sentence(), *said], really and pairing.really
+        found = found if really else separated(found)
+    return found, said

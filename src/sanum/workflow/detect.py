@@ -58,7 +58,7 @@ def _detect(model: Model, row: Row, *, on_stage: Callable[[str], None], reconstr
         files = read_row(row, present)
         scan = files.scans.get(present[0])
         on_stage("preparing")
-        _require_input_kind(model, scan)
+        require_input_kind(model, scan)
         preparation = replace(model.preparation, modalities=present)
         prepared = prepare_scans(files, preparation)
         healthy = reference_group(
@@ -127,7 +127,7 @@ def _seen_before(model: Model, prepared: Prepared) -> tuple[str, ...]:
     return ()
 
 
-def _require_input_kind(model: Model, scan: Scan | None) -> None:
+def require_input_kind(model: Model, scan: Scan | None) -> None:
     """Healthy scores of volumes say nothing about a picture's score, nor the other way round."""
     learned = model.facts.get("input")
     if scan is None or learned is None:

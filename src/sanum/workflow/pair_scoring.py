@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from sanum.core.modalities import CHANNEL_MARK, TABLE
 from sanum.core.records import AnomalyMap, Prepared, Summary
 from sanum.evaluation.faults import Judged
 from sanum.evaluation.metrics import average_precision
 from sanum.model import Model
 from sanum.prepare.store import ManifestRow
+from sanum.synthesis.cross_modal import ct_scale
 from sanum.workflow.disagreement import FUSED, with_modalities
 from sanum.workflow.fit import model_summary
 
@@ -57,7 +59,7 @@ class PairScorer:
 
     def scores(self, case: Prepared) -> tuple[AnomalyMap, dict[str, float]]:
         """The map, and the case's score by every name; the model's own comes first."""
-        seen = with_modalities(case, self.model.detector.modalities)
+        seen = as_taken(case, self.model.detector.modalities)
         found = self.model.detector.score(seen)
         scores = {self.name: found.summary(self._summary)}
         for name, values in found.parts.items():
@@ -90,6 +92,35 @@ class PairScorer:
         prevalence = float(case.lesion[case.mask].mean()) if case.lesion is not None else 0.0
         named = most_at_odds(found, case.lesion) if partial and case.lesion is not None else ""
         return Judged(case.case, row.subject, kind, scores, precision, prevalence, named, side)
+
+
+def source_of(channel: str, channels: Sequence[str]) -> str | None:
+    """The channel that a wanted one can be had of: itself, or of CT a wider window that holds its window."""
+    if channel in channels:
+        return channel
+    modality, _, window = channel.partition(CHANNEL_MARK)
+    low, high = TABLE[modality].windows[window].ends if window else (-np.inf, np.inf)
+    for name in channels:
+        shown, _, wide = name.partition(CHANNEL_MARK)
+        ends = TABLE[shown].windows[wide].ends if wide and shown == modality else (np.inf, -np.inf)
+        if ends[0] <= low and high <= ends[1]:
+            return name
+    return None
+
+
+def as_taken(case: Prepared, channels: tuple[str, ...]) -> Prepared:
+    """The case as a model of these channels wants it, a window of CT cut out of a wider one where need be."""
+    sources = tuple(source_of(name, case.modalities) or name for name in channels)
+    taken = with_modalities(case, sources)
+    if sources == channels:
+        return taken
+    voxels = np.array(taken.voxels)
+    for values, source, name in zip(voxels, sources, channels, strict=True):
+        if source == name:
+            continue
+        was, wanted = (ct_scale(values, case.mask, each) for each in (source, name))
+        values[...] = np.clip(wanted.prepared(was.hounsfield(values)), 0.0, 1.0) * case.mask
+    return replace(taken, voxels=voxels, modalities=channels)
 
 
 def most_at_odds(found: AnomalyMap, where: NDArray[np.bool_]) -> str:

@@ -24,7 +24,7 @@ from sanum.synthesis.cross_modal import CROSS_KINDS, CrossKind, plant_cross, sid
 from sanum.workflow.evaluation_files import plain
 from sanum.workflow.fit import person
 from sanum.workflow.leaks import check_test_split
-from sanum.workflow.pair_scoring import PairScorer, merged
+from sanum.workflow.pair_scoring import PairScorer, merged, source_of
 
 REPAIRED, DOUBTFUL, LESION = "re-paired", "not known to be healthy", "lesion"
 """Kinds beside the planted ones: a modality of any other subject, and test cases that no one labelled, or as ill."""
@@ -181,16 +181,17 @@ def _sides(kind: CrossKind, modalities: tuple[str, ...], number: int) -> tuple[s
 
 
 def _check_models(models: Sequence[Model], store: Store) -> None:
-    first = models[0].detector.modalities
-    for model in models:
-        if not set(model.detector.modalities) <= set(first):
-            raise CohortError(
-                f"model {model.name} takes {', '.join(model.detector.modalities)}; beside a model of "
-                f"{', '.join(first)} only models of these can stand"
-            )
+    """Refuse a first model of one modality, and any whose channels the store doesn't hold."""
+    first, held = models[0].detector.modalities, store.preparation.channels
     if len(first) < 2:
         raise CohortError(f"model {models[0].name} takes {first[0]} only; pairs need two modalities")
-    del store
+    for model in models:
+        lacking = [name for name in model.detector.modalities if source_of(name, held) is None]
+        if lacking:
+            raise CohortError(
+                f"model {model.name} takes {', '.join(model.detector.modalities)}, the store holds {', '.join(held)}; "
+                "of CT a narrower window can be cut out of a wider one, nothing else"
+            )
 
 
 def _false_alarms(

@@ -1,0 +1,158 @@
+"""Which rows of a table are not scans of one head, by a pair model's own scores of the pair."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from sanum.cohort.table import Cohort, Row
+from sanum.core.errors import CohortError, ScanError
+from sanum.core.records import AnomalyMap
+from sanum.core.shipped import find_model
+from sanum.model import Model, load
+from sanum.workflow.detect import require_input_kind
+from sanum.workflow.prepare import prepare_scans, read_row
+
+PAIR, FUSED = "pair: ", "mispaired"
+"""Start of the names of a map's parts that are about the pair as a whole, and the one in which they are fused."""
+
+LEVEL = 0.05
+"""Share of true pairs that may be told apart: what healthy pairs of the model's training exceed so often."""
+
+COLUMN = "not_one_head"
+"""Column of the table that names the doubt of a row."""
+
+NAMED = 10
+"""Rows that a sentence names at most."""
+
+MEANING: Mapping[str, str] = {
+    "mirrored": "left and right exchanged?",
+    "displaced": "slipped, or another head?",
+    "unexplained": "another head, visit or body part?",
+    FUSED: "another head, sides exchanged or slipped?",
+}
+"""What a score of the pair hints at most; re-paired heads raise the first two as well."""
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A row whose scans don't look like one head.
+
+    Attributes:
+        case: of the row.
+        decades: surprise of the pair's fused score beside healthy pairs.
+        by: the score that is most surprised.
+    """
+
+    case: str
+    decades: float
+    by: str
+
+    def __str__(self) -> str:
+        return f"{self.decades:.1f} decades, {MEANING[self.by]}"
+
+
+@dataclass(frozen=True)
+class PairDoubts:
+    """What a pair model says of the pairs of a table.
+
+    Attributes:
+        model: its name.
+        judged: pairs that could be compared.
+        doubts: those told apart at `LEVEL`, the most surprising first.
+        refused: pairs that could not be compared, and why.
+    """
+
+    model: str
+    judged: int
+    doubts: tuple[Doubt, ...]
+    refused: Mapping[str, str]
+
+    @property
+    def really(self) -> bool:
+        """Whether the table counts as pairs: not if more than half of them are told apart."""
+        return 2 * len(self.doubts) <= self.judged
+
+    def sentence(self) -> str:
+        """What a person should know."""
+        told = (
+            f"{self.model} tells {len(self.doubts)} of {self.judged} pairs from pairs of one head "
+            f"(by chance about {LEVEL * self.judged:.0f})"
+        )
+        refused = [f"; {len(self.refused)} could not be compared"] if self.refused else []
+        if self.really:
+            named = [f"{one.case} ({one})" for one in self.doubts[:NAMED]]
+            look = [f"; look at these first: {', '.join(named)}"] if named else []
+            return "".join([f"pairs checked: {told}", *refused, *look])
+        return "".join(
+            [f"NOT REALLY PAIRED: {told}", *refused, "; nothing may be learned from comparing them"]
+        )
+
+
+def check_pairs(cohort: Cohort, model: Model, on_done: Callable[[str], None] = lambda _: None) -> PairDoubts:
+    """Ask a pair model of every row that has both its modalities whether they are one head.
+
+    Args:
+        cohort: with the files of both modalities in a row.
+        model: of two modalities, of a recipe that scores the pair; it need not be calibrated.
+        on_done: called with the name of each row.
+
+    Raises:
+        CohortError: a model of other modalities than the table's, or one that has no score of the pair.
+    """
+    wanted = model.preparation.modalities
+    rows = [row for row in cohort if set(wanted) <= set(row.scans)]
+    if len(wanted) != 2 or not rows:
+        raise CohortError(
+            f"{model.name} takes {', '.join(wanted)}, the rows of {cohort.path} have {', '.join(cohort.modalities)}; "
+            "give a model of two modalities that rows have"
+        )
+    found: dict[str, Doubt] = {}
+    refused: dict[str, str] = {}
+    for row in rows:
+        try:
+            found[row.case] = _doubt(model, row)
+        except ScanError as error:
+            refused[row.case] = str(error)
+        on_done(row.case)
+    doubts = [one for one in found.values() if one.decades >= -math.log10(LEVEL)]
+    doubts.sort(key=lambda one: -one.decades)
+    return PairDoubts(model.name, len(found), tuple(doubts), refused)
+
+
+def ask(cohort: Cohort, model: Path, on_done: Callable[[str], None]) -> tuple[Cohort, PairDoubts]:
+    """`check_pairs` by a model file or a shipped model, and the table with its doubts marked."""
+    found = check_pairs(cohort, load(find_model(model)), on_done)
+    return marked(cohort, found), found
+
+
+def marked(cohort: Cohort, found: PairDoubts) -> Cohort:
+    """The table with a column that names the doubt of each row told apart."""
+    doubts = {one.case: str(one) for one in found.doubts}
+    rows = [
+        replace(row, extra={**row.extra, COLUMN: doubts[row.case]}) if row.case in doubts else row
+        for row in cohort
+    ]
+    return replace(cohort, rows=tuple(rows))
+
+
+def _doubt(model: Model, row: Row) -> Doubt:
+    files = read_row(row, model.preparation.modalities)
+    require_input_kind(model, files.scans[model.preparation.modalities[0]])
+    scored = model.detector.score(prepare_scans(files, model.preparation))
+    if PAIR + FUSED not in scored.parts:
+        raise CohortError(
+            f"{model.name} has no score of the pair; give a model of recipe pair-fit or cross-modal"
+        )
+    surprises = {kind: _highest(scored, kind) for kind in MEANING if PAIR + kind in scored.parts}
+    decades = surprises.pop(FUSED)
+    by = max(surprises, key=lambda kind: surprises[kind], default=FUSED)
+    return Doubt(row.case, decades, by)
+
+
+def _highest(scored: AnomalyMap, kind: str) -> float:
+    return float(np.nanmax(scored.parts[PAIR + kind]))
