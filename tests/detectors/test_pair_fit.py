@@ -239,3 +239,22 @@ def test_a_file_from_before_parts_of_the_head_were_told_apart_is_refused(fitted)
     old = {key: array[0] if "at odds" in key else array for key, array in fitted.state().items()}
     with pytest.raises(ModelFileError, match="made before these were told apart: train again"):
         PairFit(fitted.config, fitted.modalities).load_state(old)
+
+
+def test_the_pair_alone_gives_the_same_surprises_as_the_map(fitted):
+    case = pair_case(20)
+    alone, found = fitted.of_the_pair(case), fitted.score(case)
+    assert set(alone) == {f"pair: {kind}" for kind in ("unexplained", "mirrored", "displaced", "mispaired")}
+    assert all(value == pytest.approx(whole(found, name), abs=1e-5) for name, value in alone.items())
+
+
+def test_a_picture_has_no_neighbour_to_be_displaced_to():
+    """Else nothing would change when it is moved along the head, and every picture would fit as well elsewhere."""
+    case = pair_case(3)
+    plane = replace(
+        case,
+        voxels=case.voxels[..., 6:7],
+        mask=case.mask[..., 6:7],
+        grid=Grid((*SHAPE[:2], 1), case.grid.affine),
+    )
+    assert belonging(Pair.of(plane))[2] < -0.05

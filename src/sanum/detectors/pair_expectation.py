@@ -143,7 +143,8 @@ def belonging(pair: Pair) -> NDArray[np.float64]:
     first, second = pair.views
     own = _explained(pair, first, second)
     mirrored = _explained(pair, first, np.stack([mirror(view, pair.mask) for view in second]))
-    moved = max(_explained(pair, first, np.roll(second, step, axis=(1, 2, 3))) for step in STEPS)
+    steps = [step for step in STEPS if step[2] == 0 or pair.mask.shape[2] > 1]  # a picture has no other slice
+    moved = max(_explained(pair, first, np.roll(second, step, axis=(1, 2, 3))) for step in steps)
     return np.array([1.0 - own, mirrored - own, moved - own])
 
 

@@ -145,12 +145,30 @@ class PairFit(Detector):
         for name in case.modalities:
             own = {part: parts[part] for part in (f"{name}: {AT_ODDS}", f"{name}: {ARTEFACT}")}
             parts[f"{name}: fused"] = fused(own, {part: weights[_kind(part)] for part in own})
-        if not mode and len(self.modalities) > 1:
-            about = {f"pair: {kind}": parts[f"pair: {kind}"] for kind in BELONGING}
-            parts[MISPAIRED] = fused(about, dict.fromkeys(about, 1.0))
+        if len(pair.views) > 1:
+            parts |= {name: everywhere * value for name, value in self._of_pair(pair).items()}
         counted = {name: parts[name] for name in parts if _kind(name) in weights}
         found = self._map(case, fused(counted, {name: weights[_kind(name)] for name in counted}))
         return replace(found, parts={name: self._map(case, values).values for name, values in parts.items()})
+
+    def of_the_pair(self, case: Prepared) -> dict[str, float]:
+        """Surprise, in decades, of the scores that ask whether a case of both modalities is one head, and of them fused.
+
+        The same as those parts of `score`, in a fifth of the time.
+        """
+        if self.tables_ is None:
+            raise self._not_fitted()
+        self._check_case(case)
+        return self._of_pair(Pair.of(case))
+
+    def _of_pair(self, pair: Pair) -> dict[str, float]:
+        assert self.tables_ is not None
+        about = {
+            f"pair: {kind}": surprise(np.array([value]), self.tables_[""][f"pair: {kind}"])
+            for kind, value in zip(BELONGING, belonging(pair), strict=True)
+        }
+        about[MISPAIRED] = fused(about, dict.fromkeys(about, 1.0))
+        return {name: float(values[0]) for name, values in about.items()}
 
     @property
     def incomplete(self) -> Incomplete:
@@ -262,18 +280,13 @@ class PairFit(Detector):
         return places
 
     def _wholes(self, case: Prepared, pair: Pair) -> dict[str, float]:
-        """Scores of each scan's noise, and of the pair as a whole."""
+        """Scores of each scan's noise."""
         assert self.noise_ is not None
         noise = self.noise_[self._mode(case)]
-        wholes = {
+        return {
             f"{name}: {ARTEFACT}": noise[name].departure(scan_features(case, pair, number))
             for number, name in enumerate(case.modalities)
         }
-        if len(pair.views) > 1:
-            wholes |= {
-                f"pair: {kind}": float(value) for kind, value in zip(BELONGING, belonging(pair), strict=True)
-            }
-        return wholes
 
     def _mode(self, case: Prepared) -> str:
         return "" if case.modalities == self.modalities else case.modalities[0]

@@ -6,12 +6,13 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from sanum.cohort.table import Cohort, Row
 from sanum.core.errors import CohortError, ScanError
-from sanum.core.records import AnomalyMap
+from sanum.core.records import Prepared
 from sanum.core.shipped import find_model
 from sanum.model import Model, load
 from sanum.workflow.detect import require_input_kind
@@ -21,10 +22,16 @@ PAIR, FUSED = "pair: ", "mispaired"
 """Start of the names of a map's parts that are about the pair as a whole, and the one in which they are fused."""
 
 LEVEL = 0.05
-"""Share of true pairs that may be told apart: what healthy pairs of the model's training exceed so often."""
+"""Share of true pairs that may be told apart: as often healthy pairs of the model's training exceed `TOLD`."""
+
+TOLD = -math.log10(LEVEL)
+"""Decades of surprise from which a pair is told apart."""
 
 COLUMN = "not_one_head"
 """Column of the table that names the doubt of a row."""
+
+MOST = 1 / 3
+"""Share of pairs told apart from which a table counts as none: re-paired heads are not all told."""
 
 NAMED = 10
 """Rows that a sentence names at most."""
@@ -36,6 +43,15 @@ MEANING: Mapping[str, str] = {
     FUSED: "another head, sides exchanged or slipped?",
 }
 """What a score of the pair hints at most; re-paired heads raise the first two as well."""
+
+
+@runtime_checkable
+class OfPairs(Protocol):
+    """A detector that can be asked of the pair alone."""
+
+    def of_the_pair(self, case: Prepared) -> dict[str, float]:
+        """Decades of surprise, by the names of the map's parts."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -74,8 +90,8 @@ class PairDoubts:
 
     @property
     def really(self) -> bool:
-        """Whether the table counts as pairs: not if more than half of them are told apart."""
-        return 2 * len(self.doubts) <= self.judged
+        """Whether the table counts as pairs: not if more than `MOST` of them are told apart."""
+        return len(self.doubts) <= MOST * self.judged
 
     def sentence(self) -> str:
         """What a person should know."""
@@ -119,7 +135,7 @@ def check_pairs(cohort: Cohort, model: Model, on_done: Callable[[str], None] = l
         except ScanError as error:
             refused[row.case] = str(error)
         on_done(row.case)
-    doubts = [one for one in found.values() if one.decades >= -math.log10(LEVEL)]
+    doubts = [one for one in found.values() if one.decades >= TOLD]
     doubts.sort(key=lambda one: -one.decades)
     return PairDoubts(model.name, len(found), tuple(doubts), refused)
 
@@ -140,19 +156,29 @@ def marked(cohort: Cohort, found: PairDoubts) -> Cohort:
     return replace(cohort, rows=tuple(rows))
 
 
-def _doubt(model: Model, row: Row) -> Doubt:
-    files = read_row(row, model.preparation.modalities)
-    require_input_kind(model, files.scans[model.preparation.modalities[0]])
-    scored = model.detector.score(prepare_scans(files, model.preparation))
-    if PAIR + FUSED not in scored.parts:
+def pair_surprises(model: Model, prepared: Prepared) -> dict[str, float]:
+    """Decades of surprise of each of a model's scores of the pair, by the names in `MEANING`.
+
+    Raises:
+        CohortError: the model has none.
+    """
+    if isinstance(model.detector, OfPairs):
+        found = model.detector.of_the_pair(prepared)
+    else:
+        parts = model.detector.score(prepared).parts
+        found = {name: float(np.nanmax(values)) for name, values in parts.items()}
+    named = {kind: found[PAIR + kind] for kind in MEANING if PAIR + kind in found}
+    if FUSED not in named:
         raise CohortError(
             f"{model.name} has no score of the pair; give a model of recipe pair-fit or cross-modal"
         )
-    surprises = {kind: _highest(scored, kind) for kind in MEANING if PAIR + kind in scored.parts}
+    return named
+
+
+def _doubt(model: Model, row: Row) -> Doubt:
+    files = read_row(row, model.preparation.modalities)
+    require_input_kind(model, files.scans[model.preparation.modalities[0]])
+    surprises = pair_surprises(model, prepare_scans(files, model.preparation))
     decades = surprises.pop(FUSED)
     by = max(surprises, key=lambda kind: surprises[kind], default=FUSED)
     return Doubt(row.case, decades, by)
-
-
-def _highest(scored: AnomalyMap, kind: str) -> float:
-    return float(np.nanmax(scored.parts[PAIR + kind]))
