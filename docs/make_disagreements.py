@@ -40,6 +40,9 @@ FAULTS = (
 MISSED = "infarct-on-CT"
 SIDE, GAP, LINE, SIZE_ML, SEED = 300, 6, 26, 5.0, 0
 CT_HU = (-10.0, 90.0)
+MARGIN = 1.0
+"""Pixels left free around the head."""
+
 HOTTEST = 4.0
 """Decades shown in full colour."""
 
@@ -81,13 +84,14 @@ def picture(shown: Judged) -> Image.Image:
     lesion = None if case.lesion is None or case.lesion.sum() == case.mask.sum() else case.lesion[..., k]
     planes = [marked(plane.clip(0, 1) * mask, lesion) for plane in grey]
     planes += [hot(plane.clip(0, 1) * mask, heat) for plane, heat in zip(grey, heats, strict=True)]
+    box = around(case.mask)
     page = Image.new("RGB", (4 * SIDE + 3 * GAP, SIDE + LINE), "black")
     draw = ImageDraw.Draw(page)
     for number, (plane, title) in enumerate(
         zip(planes, ("CT", "T1w", "CT: at odds", "T1w: at odds"), strict=True)
     ):
         left = number * (SIDE + GAP)
-        page.paste(plane.resize((SIDE, SIDE), Image.Resampling.BICUBIC), (left, LINE))
+        page.paste(plane.resize((SIDE, SIDE), Image.Resampling.BICUBIC, box), (left, LINE))
         draw.text((left + 8, 3), title, fill=INK, font=ImageFont.load_default(17))
         draw.text((left + 8, LINE + SIDE // 2 - 10), "R", fill=MARK, font=ImageFont.load_default(17))
     return page
@@ -101,6 +105,16 @@ def slice_of(shown: Judged) -> int:
     if lesion.sum() == mask.sum():
         return mask.shape[2] // 2
     return int(lesion.sum(axis=(0, 1)).argmax())
+
+
+def around(mask: NDArray[np.bool_]) -> tuple[float, float, float, float]:
+    """The square of an upright picture that holds the head: left, top, right, bottom."""
+    rows, columns = np.nonzero(upright(mask.any(axis=2)))
+    side = mask.shape[0]
+    half = min(0.5 * float(max(np.ptp(rows), np.ptp(columns)) + 1) + MARGIN, 0.5 * side)
+    middle = (0.5 * (rows.min() + rows.max() + 1), 0.5 * (columns.min() + columns.max() + 1))
+    top, left = (float(np.clip(centre - half, 0.0, side - 2.0 * half)) for centre in middle)
+    return left, top, left + 2.0 * half, top + 2.0 * half
 
 
 def upright(plane: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -164,7 +178,8 @@ def main(model_path: Path, folder: Path, out: Path) -> None:
     ]
     shown.append((MISSED, min(missed, key=lambda one: one.score)))
     for number, (kind, one) in enumerate(shown, 1):
-        picture(one).save(out / f"pair-{number:02d}.png", optimize=True)
+        small = picture(one).quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        small.save(out / f"pair-{number:02d}.png", optimize=True)
         print(line(number, kind, one))
 
 

@@ -241,11 +241,16 @@ def test_a_file_from_before_parts_of_the_head_were_told_apart_is_refused(fitted)
         PairFit(fitted.config, fitted.modalities).load_state(old)
 
 
-def test_the_pair_alone_gives_the_same_surprises_as_the_map(fitted):
+def test_the_pair_alone_gives_the_surprises_of_the_map_and_the_fused_one_on_its_own_scale(fitted):
     case = pair_case(20)
     alone, found = fitted.of_the_pair(case), fitted.score(case)
-    assert set(alone) == {f"pair: {kind}" for kind in ("unexplained", "mirrored", "displaced", "mispaired")}
+    fused = alone.pop("pair: mispaired")
+    assert set(alone) == {f"pair: {kind}" for kind in ("unexplained", "mirrored", "displaced")}
     assert all(value == pytest.approx(whole(found, name), abs=1e-5) for name, value in alone.items())
+    own = np.array(whole(found, "pair: mispaired"))
+    assert fused == pytest.approx(float(surprise(own, fitted.tables_[""]["pair: mispaired"])), abs=1e-4)
+    healthy = [fitted.of_the_pair(pair_case(seed))["pair: mispaired"] for seed in range(8)]
+    assert 0.2 < np.median(healthy) < 0.5  # half of them lie above .3 decades
 
 
 def test_a_picture_has_no_neighbour_to_be_displaced_to():
