@@ -104,3 +104,12 @@ def test_a_model_may_stand_before_the_scans_or_be_an_option_or_be_left_out(tmp_p
     assert model_and_scans([scan], mine) == (mine, [scan])
     with pytest.raises(ConfigError, match="is a model; name a scan to judge as well"):
         model_and_scans([mine], None)
+
+
+def test_modalities_may_be_named_with_commas_or_one_by_one(tmp_path):
+    (tmp_path / "a.nii.gz").touch()
+    table = tmp_path / "cohort.tsv"
+    table.write_text("case\tsubject\tT1w\tlabel\na\ta\ta.nii.gz\thealthy\n")
+    for given in (["CT,T2w"], ["CT", "--modality", "T2w"]):
+        done = run("prepare", table, "--out", tmp_path / "store", "--modality", *given)
+        assert "no case with CT, T2w; there is T1w" in done.stderr

@@ -17,7 +17,7 @@ def run(
     preset: Annotated[str, typer.Option(help="slices (classic) or template.")] = "slices",
     modality: Annotated[
         Optional[list[str]],
-        typer.Option(help="Modality to use, in channel order; repeat it. All by default."),
+        typer.Option(help="Modalities to use, in channel order: CT,T1w, or repeat it. All by default."),
     ] = None,
     setting: Annotated[
         Optional[list[str]], typer.Option("--set", help="Preset setting key=value; repeat it.")
@@ -40,7 +40,8 @@ def run(
     table = read_cohort(cohort)
     if as_called:
         table = replace(table, rows=tuple(replace(row, as_called=True) for row in table))
-    modalities = list(modality or table.modalities)
+    named = [name.strip() for each in modality or () for name in each.split(",")]
+    modalities = named or list(table.modalities)
     table = table.showing(modalities)
     for note in table.notes:
         print(f"note: {note}")
