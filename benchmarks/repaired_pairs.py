@@ -24,6 +24,8 @@ from sanum.prepare.store import Store
 from sanum.synthesis.cross_modal import plant_cross
 from sanum.workflow.pair_doubts import FUSED, LEVEL, TOLD, pair_surprises
 
+PLANES = ("axial", "coronal", "sagittal")
+
 
 def main() -> None:
     """Print a line a kind of pair."""
@@ -59,12 +61,17 @@ def re_paired(cases: Sequence[Prepared]) -> list[Prepared]:
     """Each case with the second modality of the next case of somebody else."""
     found = []
     for number, case in enumerate(cases):
-        plane = case.case.rpartition("_")[2]
         for other in (*cases[number + 1 :], *cases[:number]):
-            if other.subject != case.subject and other.case.rpartition("_")[2] in (plane, other.case):
+            if other.subject != case.subject and plane_of(other) == plane_of(case):
                 found.append(plant_cross(case, "foreign-slice", case.modalities[1], size=1.0, donor=other))
                 break
     return found
+
+
+def plane_of(case: Prepared) -> str:
+    """The plane that the case's name ends in; "" of a volume."""
+    ending = case.case.rpartition("_")[2]
+    return ending if ending in PLANES else ""
 
 
 def exchanged(cases: Sequence[Prepared]) -> list[Prepared]:

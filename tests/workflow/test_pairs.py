@@ -15,6 +15,7 @@ from sanum.synthesis.cross_modal import plant_cross
 from sanum.workflow.detect import _doubts
 from sanum.workflow.disagreement import with_modalities
 from sanum.workflow.fit import calibrate, fit
+from sanum.workflow.pair_scoring import as_taken, source_of
 from sanum.workflow.pairs import PairOptions, evaluate_pairs
 from tests.contracts.test_detectors import TINY
 from tests.phantoms import pair_case
@@ -162,3 +163,29 @@ def test_a_case_with_one_modality_is_judged_alone_with_a_warning(model_path, tmp
     text = page.read_text()
     assert "CT, with its own map" in text
     assert "T1w, with its own map" in text
+
+
+def test_a_narrower_window_of_ct_is_cut_out_of_a_wider_one_and_nothing_else():
+    hu = np.linspace(-700.0, 1900.0, 64).reshape(8, 8, 1)
+    case = pair_case(0, size=8)
+    wide = replace(
+        case,
+        voxels=np.stack([(hu + 800.0) / 2800.0, np.full_like(hu, 0.5)]).astype(np.float32),
+        mask=np.ones(hu.shape, bool),
+        modalities=("CT:bone", "T1w"),
+    )
+    cut = as_taken(wide, ("CT:brain", "T1w"))
+    assert cut.modalities == ("CT:brain", "T1w")
+    assert np.allclose(cut.voxels[0], (hu / 80.0).clip(0, 1), atol=1e-4)
+    assert np.array_equal(cut.voxels[1], wide.voxels[1])
+    assert source_of("CT:bone", ("CT:brain", "T1w")) is None
+    assert source_of("CT", ("CT:bone",)) is None
+    assert source_of("FLAIR", ("CT:bone", "T1w")) is None
+
+
+def test_a_model_whose_channels_the_store_lacks_is_refused(store, model_path, tmp_path):
+    other = Store.create(tmp_path / "other", replace(HOW, ct_windows=("bone",)))
+    with pytest.raises(
+        CohortError, match="takes CT, T1w, the store holds CT:bone, T1w; of CT a narrower window"
+    ):
+        evaluate_pairs(model_path, other.folder)
