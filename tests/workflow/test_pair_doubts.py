@@ -10,15 +10,20 @@ from typer.testing import CliRunner
 
 from sanum.cli.app import app
 from sanum.cohort.discover import discover
-from sanum.cohort.table import Cohort, read_cohort
+from sanum.cohort.table import Cohort, Row, read_cohort
 from sanum.core.errors import CohortError
+from sanum.core.shipped import find_model
+from sanum.formats import write_volume
 from sanum.model import load, save
 from sanum.prepare.presets import Slices
 from sanum.prepare.store import Store
+from sanum.workflow import pair_doubts
 from sanum.workflow.fit import fit
+from sanum.workflow.one_head import OneHead
 from sanum.workflow.pair_doubts import COLUMN, Doubt, PairDoubts, check_pairs, marked
 from sanum.workflow.prepare import prepare_cohort
 from tests.detectors.test_pair_fit import QUICK, pair_case
+from tests.phantoms import brain_scan
 
 PICTURES = Slices(("CT", "T1w"), size=64, region="head", ct_windows=())
 MIDDLE = 6
@@ -125,6 +130,32 @@ def test_models_that_cannot_be_asked_are_refused(model, tmp_path):
     )
     with pytest.raises(CohortError, match="has no score of the pair; give a model of recipe pair-fit or"):
         check_pairs(cohort, replace(model, detector=fit(store, "intensity").detector, name="plain"))
+
+
+def test_a_model_of_each_modality_asks_ct_beside_mri_of_volumes(monkeypatch, tmp_path):
+    """By made pairs of whole heads: `sanum-pair` has no score of the pair of its own."""
+    shown = brain_scan(modality=None)
+    for name in ("a_CT", "a_FLAIR", "b_CT"):
+        write_volume(tmp_path / f"{name}.nii.gz", shown.voxels, shown.grid)
+    rows = (
+        Row("a", "a", {"CT": tmp_path / "a_CT.nii.gz", "FLAIR": tmp_path / "a_FLAIR.nii.gz"}),
+        Row("b", "b", {"CT": tmp_path / "b_CT.nii.gz"}),
+    )
+    cohort, model = Cohort(tmp_path, rows, ("CT", "FLAIR")), load(find_model(Path("sanum-pair")))
+    answers = {"unexplained": 0.2, "mirrored": 4.0, "displaced": 0.3}
+    monkeypatch.setattr(pair_doubts, "one_head", lambda ct, mri: OneHead(mri.modality, answers))
+    found = check_pairs(cohort, model)
+    assert found.judged == 1
+    assert [(one.case, one.by) for one in found.doubts] == [("a", "mirrored")]
+    assert found.doubts[0].decades == pytest.approx(4.0 - np.log10(3.0))
+    monkeypatch.setattr(pair_doubts, "one_head", lambda ct, mri: None)
+    assert "no whole head with skull and scalp" in check_pairs(cohort, model).refused["a"]
+
+
+def test_pictures_are_for_a_model_of_pictures(tmp_path):
+    found = check_pairs(discover(folder(tmp_path / "new", range(2))), load(find_model(Path("sanum-pair"))))
+    assert all("by a model of pictures only" in said for said in found.refused.values())
+    assert len(found.refused) == 2
 
 
 def test_the_sentence_says_what_chance_would_do():

@@ -16,6 +16,7 @@ from sanum.core.records import Prepared
 from sanum.core.shipped import find_model
 from sanum.model import Model, load
 from sanum.workflow.detect import require_input_kind
+from sanum.workflow.one_head import healthy_answers, one_head
 from sanum.workflow.prepare import prepare_scans, read_row
 
 PAIR, FUSED = "pair: ", "mispaired"
@@ -114,15 +115,16 @@ def check_pairs(cohort: Cohort, model: Model, on_done: Callable[[str], None] = l
 
     Args:
         cohort: with the files of both modalities in a row.
-        model: of two modalities, of a recipe that scores the pair; it need not be calibrated.
+        model: of two modalities, of a recipe that scores the pair; it need not be calibrated. Or one that judges each
+            modality by itself, such as `sanum-pair`: then CT is asked beside T1w, T2w or FLAIR (`one_head`), as volumes.
         on_done: called with the name of each row.
 
     Raises:
         CohortError: a model of other modalities than the table's, or one that has no score of the pair.
     """
     wanted = model.preparation.modalities
-    rows = [row for row in cohort if set(wanted) <= set(row.scans)]
-    if len(wanted) != 2 or not rows:
+    rows = [row for row in cohort if _pair_of(model, row)]
+    if not rows:
         raise CohortError(
             f"{model.name} takes {', '.join(wanted)}, the rows of {cohort.path} have {', '.join(cohort.modalities)}; "
             "give a model of two modalities that rows have"
@@ -175,10 +177,37 @@ def pair_surprises(model: Model, prepared: Prepared) -> dict[str, float]:
     return named
 
 
+def _pair_of(model: Model, row: Row) -> tuple[str, ...]:
+    """The two modalities of a row that are asked; none where it lacks them, or the model takes other than two."""
+    wanted = model.preparation.modalities
+    if model.takes_each:
+        wanted = ("CT", next((name for name in healthy_answers() if name in row.scans), ""))
+    return wanted if len(wanted) == 2 and set(wanted) <= set(row.scans) else ()
+
+
+def _asked_of_scans(row: Row, pair: tuple[str, ...]) -> dict[str, float]:
+    """Decades by the names in `MEANING`, from made pairs of whole heads and no model."""
+    ct, mri = read_row(row, pair).scans.values()
+    if ct.is_image:
+        raise ScanError(
+            f"{ct.source.path}: a 2D image, of which one head is asked by a model of pictures only"
+        )
+    found = one_head(ct, replace(mri, modality=pair[1]))
+    if found is None:
+        raise ScanError(
+            f"{mri.source.path}: no whole head with skull and scalp, so nothing tells whose it is"
+        )
+    return {**found.surprise, FUSED: -math.log10(found.p_value)}
+
+
 def _doubt(model: Model, row: Row) -> Doubt:
-    files = read_row(row, model.preparation.modalities)
-    require_input_kind(model, files.scans[model.preparation.modalities[0]])
-    surprises = pair_surprises(model, prepare_scans(files, model.preparation))
+    pair = _pair_of(model, row)
+    if model.takes_each:
+        surprises = _asked_of_scans(row, pair)
+    else:
+        files = read_row(row, pair)
+        require_input_kind(model, files.scans[pair[0]])
+        surprises = pair_surprises(model, prepare_scans(files, model.preparation))
     decades = surprises.pop(FUSED)
     by = max(surprises, key=lambda kind: surprises[kind], default=FUSED)
     return Doubt(row.case, decades, by)
