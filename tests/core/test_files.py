@@ -2,10 +2,12 @@
 
 import errno
 import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from sanum.core import files
 from sanum.core.errors import StorageError
 from sanum.core.files import atomic_folder, atomic_path, json_sha256, remove_partials, write_json
 
@@ -95,3 +97,17 @@ def test_what_a_killed_process_left_goes_when_it_is_old_enough(tmp_path):
     remove_partials(tmp_path, 60.0)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".partial-new-case", "case"]
     remove_partials(tmp_path / "never", 60.0)
+
+
+def test_threads_that_write_at_once_leave_the_umask_as_it_was():
+    """The service's own keeps others from reading what names a patient."""
+    before, interval = os.umask(0o027), sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            seen = set(threads.map(lambda _: files._umask(), range(2_000)))
+        assert seen == {0o027}
+        assert files._umask() == 0o027
+    finally:
+        sys.setswitchinterval(interval)
+        os.umask(before)

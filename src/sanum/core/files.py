@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from sanum.core.names import DICOM_SUFFIXES, SCAN_SUFFIXES
 _TEXT_HEADER_BYTES = 2**20
 _ATTEMPTS = 20
 _PARTIAL = ".partial-"
+_READING_UMASK = threading.Lock()
 
 
 @contextlib.contextmanager
@@ -182,8 +184,10 @@ def json_sha256(value: Any) -> str:
 
 
 def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
+    """It can only be read by setting it: two threads that did so at once could leave the other's 0 behind."""
+    with _READING_UMASK:
+        mask = os.umask(0)
+        os.umask(mask)
     return mask
 
 
