@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
+from sanum.core.beside import beside
 from sanum.core.errors import PreparationError
 from sanum.core.grid import Grid
+from sanum.core.quality import ScanQuality
 from sanum.core.records import Prepared, Scan
 from sanum.core.units import Channels, Mask
 from sanum.prepare import quality
 from sanum.prepare.channels import sample, scaled, stepped
 from sanum.prepare.contrast import check_looks, check_tissues, look_at
 from sanum.prepare.kept_steps import KeptSteps
-from sanum.prepare.measures.record import case_quality, measure_case
+from sanum.prepare.measures.record import case_quality, measure, measure_case
 from sanum.prepare.placing import Place, align_to_template, in_slices, on_template
 from sanum.prepare.presets import Preparation, Slices, Template, preparation_sha256
 from sanum.prepare.step_log import StepLog, about
@@ -69,11 +72,7 @@ def prepare(
     if lesion is not None:
         require_same_grid("lesion mask", lesion, first)
     region = _brain(ordered, brain, config, log)
-    place = (
-        on_template(first, region, config, log)
-        if isinstance(config, Template)
-        else in_slices(first, region, config, log)
-    )
+    place, of_first = _placed(first, region, config, log)
     sampled, mask = sample(ordered, place, config, log)
     sampled = stepped(ordered, sampled, mask, place, config, log)
     voxels = scaled(ordered, sampled, mask, config, log)
@@ -86,7 +85,7 @@ def prepare(
         log("quality", **facts, contrast=checked)
     else:
         voxels, mask, place = _without_empty_slices(voxels, mask, place, config, first, log)
-    measured = measure_case(named, region, log, on_template=isinstance(config, Template))
+    measured = measure_case(named, region, log, of_first, on_template=isinstance(config, Template))
     prepared = Prepared(
         case=case,
         subject=subject,
@@ -171,6 +170,17 @@ def _head(ordered: list[Scan], given: Scan | None, log: StepLog) -> Mask:
     route = "outline of the head" if given is None else "given outline of the head"
     log("brain_mask", route=route, share=round(float(outline.mean()), 4))
     return outline
+
+
+def _placed(
+    first: Scan, region: Mask, config: Preparation, log: StepLog
+) -> tuple[Place, Callable[[], ScanQuality]]:
+    """Where a case goes; and the measures of its first scan, taken meanwhile if it is registered: that has one thread."""
+    of_first = partial(measure, first, region, config.modalities[0])
+    if isinstance(config, Slices):
+        return in_slices(first, region, config, log), of_first
+    with beside(of_first) as measured:
+        return on_template(first, region, config, log), measured
 
 
 def _without_empty_slices(

@@ -11,12 +11,15 @@ from dataclasses import replace
 import sanum
 from sanum.calibration.groups import Person, reference_group
 from sanum.cohort.table import Row
+from sanum.core.beside import beside
 from sanum.core.errors import CalibrationError, ScanError
 from sanum.core.modalities import AnyOf
 from sanum.core.records import Prepared, Provenance, Scan
+from sanum.core.units import Volume
+from sanum.detectors.base import Opinion
 from sanum.model import Model
 from sanum.prepare.contrast import contrast_warnings
-from sanum.prepare.presets import Template
+from sanum.prepare.presets import Preparation, Template
 from sanum.prepare.way_back import reconstruction_to_native
 from sanum.workflow.decide import decide_case
 from sanum.workflow.detection import CaseDetection as CaseDetection
@@ -69,7 +72,8 @@ def _detect(model: Model, row: Row, *, on_stage: Callable[[str], None], reconstr
         on_stage("deciding")
         provenance = _provenance(model, started, prepared)
         on_template = isinstance(preparation, Template)
-        found = decide_case(opinion, prepared, healthy, provenance, on_template=on_template)
+        with beside(functools.partial(_restored, opinion, prepared, preparation, scan)) as restored:
+            found = decide_case(opinion, prepared, healthy, provenance, on_template=on_template)
     except (ScanError, CalibrationError) as error:
         return refused(model, row, scan, str(error), started)
     doubts = (*contrast_warnings(prepared.steps), *_doubts(model, present), *_seen_before(model, prepared))
@@ -79,15 +83,21 @@ def _detect(model: Model, row: Row, *, on_stage: Callable[[str], None], reconstr
         modality=present[0],
         warnings=(*doubts, *found.warnings),
         rate_guaranteed=found.rate_guaranteed and not doubts,
-        restored=None
-        if opinion.reconstruction is None or scan is None
-        else reconstruction_to_native(opinion.reconstruction, prepared, preparation, scan),
+        restored=restored(),
         scan=scan,
         card=model.card,
     )
     if len(model.preparation.modalities) == 1:
         return found
     return beside_each_other(found, files.scans, prepared, opinion.map)
+
+
+def _restored(
+    opinion: Opinion, prepared: Prepared, preparation: Preparation, scan: Scan | None
+) -> Volume | None:
+    if opinion.reconstruction is None or scan is None:
+        return None
+    return reconstruction_to_native(opinion.reconstruction, prepared, preparation, scan)
 
 
 def _doubts(model: Model, present: tuple[str, ...]) -> tuple[str, ...]:

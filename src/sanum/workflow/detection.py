@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sanum.core.beside import beside
 from sanum.core.errors import ScanError
 from sanum.core.files import atomic_folder, write_json
 from sanum.core.records import Detection, Scan, Side
@@ -62,21 +64,20 @@ class CaseDetection(Detection):
         target = Path(folder)
         with atomic_folder(target) as partial:
             write_json(partial / "detection.json", self.to_dict())
-            if self.anomaly_map is not None:
-                write_map(
-                    partial, self.anomaly_map.values, self.anomaly_map.grid, self.map_scale, self.is_image
-                )
-                if self.labels is not None and not self.is_image:
-                    write_volume(
-                        partial / "findings.nii.gz",
-                        self.labels,
-                        self.anomaly_map.grid,
-                        description="findings",
-                    )
-            if self.restored is not None and self.anomaly_map is not None:
-                write_volume(partial / "restored.nii.gz", self.restored, self.anomaly_map.grid)
-            write_case(self, self.scan, partial, self.card, self.sides)
+            with beside(functools.partial(self._write_volumes, partial)) as written:
+                write_case(self, self.scan, partial, self.card, self.sides)
+            written()
         return target
+
+    def _write_volumes(self, folder: Path) -> None:
+        found = self.anomaly_map
+        if found is None:
+            return
+        write_map(folder, found.values, found.grid, self.map_scale, self.is_image)
+        if self.labels is not None and not self.is_image:
+            write_volume(folder / "findings.nii.gz", self.labels, found.grid, description="findings")
+        if self.restored is not None:
+            write_volume(folder / "restored.nii.gz", self.restored, found.grid)
 
     def to_nibabel(self, part: str = "map") -> Nifti1Image:
         """A volume of this detection as a nibabel image in the scan's own space.

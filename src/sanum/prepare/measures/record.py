@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -24,7 +24,12 @@ DIGITS = 5
 
 
 def measure_case(
-    scans: Mapping[str, Scan], region: Mask, log: StepLog, *, on_template: bool
+    scans: Mapping[str, Scan],
+    region: Mask,
+    log: StepLog,
+    of_first: Callable[[], ScanQuality],
+    *,
+    on_template: bool,
 ) -> tuple[ScanQuality, ...]:
     """Measure every scan of a case in its own grid, and see whether an unregistered head lies the right way up.
 
@@ -32,6 +37,7 @@ def measure_case(
         scans: by modality, the first one first.
         region: the brain on the first scan's grid.
         log: of the steps so far. A brain that is not known is not measured: the classic rule takes the whole field.
+        of_first: gives what `measure` finds in the first scan.
         on_template: the case was registered, so that nothing has to be fitted.
     """
     done = {step.name: step.facts for step in log.steps}
@@ -39,7 +45,7 @@ def measure_case(
         return tuple(ScanQuality(modality) for modality in scans)
     first = next(iter(scans.values()))
     brains = {modality: _brain_on(scan, first, region, log.steps) for modality, scan in scans.items()}
-    found = tuple(measure(scan, brains[modality], modality) for modality, scan in scans.items())
+    found = (of_first(), *(measure(scans[name], brains[name], name) for name in [*scans][1:]))
     if not on_template and not first.is_image:
         shown = {
             modality: likeness(scan.voxels, brains[modality], scan.grid)
