@@ -11,7 +11,7 @@ from sanum.synthesis import made_volumes
 from sanum.synthesis.contrasts import FREE, SEQUENCES, bright_share, tissue_levels
 from sanum.synthesis.draws import Draws
 from sanum.synthesis.fields import box_maximum, box_mean
-from sanum.synthesis.local_lesions import FORMS, Lesions, plant_lesions
+from sanum.synthesis.local_lesions import FORMS, Lesions, local_shapes, plant_lesions
 from sanum.synthesis.made_volumes import UNTOLD, Mix, Plan, VolumeAugmentation, make_volumes
 from sanum.synthesis.tissues import TISSUES
 from tests.heads import head_voxels
@@ -153,9 +153,7 @@ def test_every_form_is_dealt():
     """A form that never came would be taught by nobody: each one alone plants something."""
     voxels, brain = head()
     for number, (form, _) in enumerate(FORMS):
-        import sanum.synthesis.local_lesions as module
-
-        shapes = module._shapes(form, 300.0, voxels[1:], brain, Draws(number))
+        shapes = local_shapes(form, 300.0, voxels[1:], brain, Draws(number))
         assert all(float(mask.sum()) > 0 for _, _, mask in shapes), form
 
 
